@@ -1,0 +1,180 @@
+// Exponential, logarithm and their kin as templates over f32, f64 and vectors of either; error a few ulp, special values as in IEEE.
+#pragma once
+#include "simd.h"
+
+namespace fathom {
+
+// Numbers of a float format that the range reductions need.
+template <class E> struct FloatFormat;
+template <> struct FloatFormat<f32> {
+  static constexpr int mantissa = 23, bias = 127;
+  static constexpr f32 magic = 12582912.0f;             // 1.5 * 2^23: adding it rounds to an integer
+  static constexpr f32 ln2_hi = 0x1.62e4p-1f, ln2_lo = 0x1.7f7d1cp-20f;  // hi has 15 bits, so n * hi is exact
+  static constexpr f32 exp_max = 89.0f, exp_min = -104.0f, smallest = 0x1p-126f, to_normal = 0x1p23f;
+};
+template <> struct FloatFormat<f64> {
+  static constexpr int mantissa = 52, bias = 1023;
+  static constexpr f64 magic = 6755399441055744.0;
+  static constexpr f64 ln2_hi = 0x1.62e42fee00000p-1, ln2_lo = 0x1.a39ef35793c76p-33;
+  static constexpr f64 exp_max = 710.0, exp_min = -746.0, smallest = 0x1p-1022, to_normal = 0x1p52;
+};
+
+// (exp(r) - 1) / r for |r| <= ln(2)/2: its Taylor series, cut where the rest is below a quarter ulp.
+template <class V> INLINE V exp_tail(V r) {
+  using E = Elem<V>;
+  V p;
+  if constexpr (sizeof(E) == 4) {
+    p = fma(r, splat<V>(E(1.0 / 5040)), splat<V>(E(1.0 / 720)));
+  } else {
+    p = fma(r, splat<V>(E(1.0 / 6227020800)), splat<V>(E(1.0 / 479001600)));
+    p = fma(p, r, splat<V>(E(1.0 / 39916800)));
+    p = fma(p, r, splat<V>(E(1.0 / 3628800)));
+    p = fma(p, r, splat<V>(E(1.0 / 362880)));
+    p = fma(p, r, splat<V>(E(1.0 / 40320)));
+    p = fma(p, r, splat<V>(E(1.0 / 5040)));
+    p = fma(p, r, splat<V>(E(1.0 / 720)));
+  }
+  p = fma(p, r, splat<V>(E(1.0 / 120)));
+  p = fma(p, r, splat<V>(E(1.0 / 24)));
+  p = fma(p, r, splat<V>(E(1.0 / 6)));
+  p = fma(p, r, splat<V>(E(0.5)));
+  return fma(p, r, splat<V>(E(1)));
+}
+
+// 2^n for integer lanes n in the normal range.
+template <class V> INLINE V pow2i(IntOf<V> n) {
+  using F = FloatFormat<Elem<V>>;
+  using I = IntOf<V>;
+  return bit_cast<V>(I((n + Elem<I>(F::bias)) << Elem<I>(F::mantissa)));
+}
+
+// e^x; overflow gives inf, underflow passes through the subnormals, NaN stays NaN.
+template <class V> INLINE V vexp(V x) {
+  using E = Elem<V>;
+  using F = FloatFormat<E>;
+  using I = IntOf<V>;
+  x = select(x > splat<V>(F::exp_max), splat<V>(F::exp_max), x);
+  x = select(x < splat<V>(F::exp_min), splat<V>(F::exp_min), x);
+  const V t = x * splat<V>(E(1.4426950408889634)) + splat<V>(F::magic);
+  const I n = bits(t) - bits(splat<V>(F::magic));
+  const V whole = t - splat<V>(F::magic);
+  V r = x - whole * splat<V>(F::ln2_hi);
+  r = r - whole * splat<V>(F::ln2_lo);
+  const V p = fma(exp_tail(r), r, splat<V>(E(1)));
+  const I half = n >> Elem<I>(1);  // two factors: one alone would overflow at either end
+  return p * pow2i<V>(half) * pow2i<V>(I(n - half));
+}
+
+// e^x - 1 for x <= 40 (enough for tanh and friends); accurate near 0.
+template <class V> INLINE V vexpm1_bounded(V x) {
+  using E = Elem<V>;
+  using F = FloatFormat<E>;
+  using I = IntOf<V>;
+  x = select(x < splat<V>(E(-60)), splat<V>(E(-60)), x);
+  const V t = x * splat<V>(E(1.4426950408889634)) + splat<V>(F::magic);
+  const I n = bits(t) - bits(splat<V>(F::magic));
+  const V whole = t - splat<V>(F::magic);
+  V r = x - whole * splat<V>(F::ln2_hi);
+  r = r - whole * splat<V>(F::ln2_lo);
+  const V s = pow2i<V>(n);
+  return fma(s, exp_tail(r) * r, s - splat<V>(E(1)));
+}
+
+// log(1 + f) + exponent * ln 2 for 1 + f in [sqrt(1/2), sqrt(2)]: with s = f / (2 + f), log(1 + f) = f - f²/2 + s (f²/2 + R(s²)),
+// R the tail of 2 atanh(s) (the arrangement of Sun's fdlibm, after Cody and Waite).
+template <class V> INLINE V log_core(V f, V exponent) {
+  using E = Elem<V>;
+  using F = FloatFormat<E>;
+  const V s = f / (f + splat<V>(E(2))), z = s * s, half = splat<V>(E(0.5)) * f * f;
+  V r;
+  if constexpr (sizeof(E) == 4) {
+    r = fma(z, splat<V>(E(2.0 / 11)), splat<V>(E(2.0 / 9)));
+  } else {
+    r = fma(z, splat<V>(E(2.0 / 23)), splat<V>(E(2.0 / 21)));
+    r = fma(r, z, splat<V>(E(2.0 / 19)));
+    r = fma(r, z, splat<V>(E(2.0 / 17)));
+    r = fma(r, z, splat<V>(E(2.0 / 15)));
+    r = fma(r, z, splat<V>(E(2.0 / 13)));
+    r = fma(r, z, splat<V>(E(2.0 / 11)));
+    r = fma(r, z, splat<V>(E(2.0 / 9)));
+  }
+  r = fma(r, z, splat<V>(E(2.0 / 7)));
+  r = fma(r, z, splat<V>(E(2.0 / 5)));
+  r = fma(r, z, splat<V>(E(2.0 / 3))) * z;
+  return exponent * splat<V>(F::ln2_hi) + (f - (half - (s * (half + r) + exponent * splat<V>(F::ln2_lo))));
+}
+
+// Splits x > 0 (normal) into 2^k * m with m in [sqrt(1/2), sqrt(2)); returns m and leaves k.
+template <class V> INLINE V split_exponent(V x, IntOf<V>& k) {
+  using E = Elem<V>;
+  using F = FloatFormat<E>;
+  using I = IntOf<V>;
+  using J = Elem<I>;
+  const J one = J(sizeof(E) == 4 ? i64(0x3f800000) : i64(0x3ff0000000000000));
+  const J root = J(sizeof(E) == 4 ? i64(0x3f3504f3) : i64(0x3fe6a09e667f3bcd));  // sqrt(1/2)
+  const I b = bits(x) - root;
+  k = b >> J(F::mantissa);
+  (void)one;
+  return bit_cast<V>(I((b & J((J(1) << F::mantissa) - 1)) + root));
+}
+
+template <class V> INLINE V int_to_float(IntOf<V> n) {
+  if constexpr (is_scalar<V>) return V(n);
+  else return __builtin_convertvector(n, V);
+}
+
+// Natural logarithm: 0 gives -inf, negative numbers NaN, inf stays inf.
+template <class V> INLINE V vlog(V x) {
+  using E = Elem<V>;
+  using F = FloatFormat<E>;
+  using I = IntOf<V>;
+  const auto tiny = x < splat<V>(F::smallest);
+  const V scaled = select(tiny, V(x * splat<V>(F::to_normal)), x);
+  I k;
+  const V m = split_exponent(scaled, k);
+  V e = int_to_float<V>(k);
+  e = select(tiny, V(e - splat<V>(E(F::mantissa))), e);
+  V y = log_core(V(m - splat<V>(E(1))), e);
+  const V inf = splat<V>(E(__builtin_inf()));
+  y = select(x == inf, inf, y);
+  y = select(x == splat<V>(E(0)), V(-inf), y);
+  y = select(x < splat<V>(E(0)), splat<V>(E(__builtin_nan(""))), y);
+  return select(x != x, x, y);
+}
+
+// log(1 + x), exact to a few ulp near 0 (Kahan: log(u) * x / (u - 1) with u = 1 + x rounded).
+template <class V> INLINE V vlog1p(V x) {
+  using E = Elem<V>;
+  const V one = splat<V>(E(1)), u = one + x, d = u - one;
+  const V inf = splat<V>(E(__builtin_inf()));
+  V y = vlog(u) * (x / d);
+  y = select(d == splat<V>(E(0)), x, y);
+  return select(u == inf, u, y);
+}
+
+// tanh by t = e^(2|x|) - 1: t / (t + 2); accurate near 0 because e^x - 1 is.
+template <class V> INLINE V vtanh(V x) {
+  using E = Elem<V>;
+  const V limit = splat<V>(E(sizeof(E) == 4 ? 20 : 40));
+  V a = vabs(x) * splat<V>(E(2));
+  a = select(a > limit, limit, a);
+  const V t = vexpm1_bounded(a);
+  return vcopysign(V(t / (t + splat<V>(E(2)))), x);
+}
+
+// 1 / (1 + e^-x).
+template <class V> INLINE V vsigmoid(V x) {
+  using E = Elem<V>;
+  return splat<V>(E(1)) / (splat<V>(E(1)) + vexp(V(-x)));
+}
+
+// log(1 + e^x) = max(x, 0) + log1p(e^-|x|).
+template <class V> INLINE V vsoftplus(V x) {
+  using E = Elem<V>;
+  return select(x > splat<V>(E(0)), x, V(select(x != x, x, splat<V>(E(0))))) + vlog1p(vexp(V(-vabs(x))));
+}
+
+// log(sigmoid(x)) = -softplus(-x).
+template <class V> INLINE V vlogsigmoid(V x) { return -vsoftplus(V(-x)); }
+
+}  // namespace fathom
