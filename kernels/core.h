@@ -33,15 +33,15 @@ INLINE constexpr i64 itemsize(i32 dtype) {
 
 // The dtype code of a C++ type (bool and the 16-bit floats have none of their own).
 template <class T> constexpr i32 dtype_of();
-template <> constexpr i32 dtype_of<f32>() { return F32; }
-template <> constexpr i32 dtype_of<f64>() { return F64; }
-template <> constexpr i32 dtype_of<i64>() { return I64; }
-template <> constexpr i32 dtype_of<i32>() { return I32; }
-template <> constexpr i32 dtype_of<u8>() { return U8; }
+template <> inline constexpr i32 dtype_of<f32>() { return F32; }
+template <> inline constexpr i32 dtype_of<f64>() { return F64; }
+template <> inline constexpr i32 dtype_of<i64>() { return I64; }
+template <> inline constexpr i32 dtype_of<i32>() { return I32; }
+template <> inline constexpr i32 dtype_of<u8>() { return U8; }
 
 template <class T> constexpr bool is_float = false;
-template <> constexpr bool is_float<f32> = true;
-template <> constexpr bool is_float<f64> = true;
+template <> inline constexpr bool is_float<f32> = true;
+template <> inline constexpr bool is_float<f64> = true;
 
 template <class A, class B> constexpr bool same_type = false;
 template <class A> constexpr bool same_type<A, A> = true;

@@ -35,8 +35,8 @@ template <> struct Lane<i64> { using type = i64; };
 template <class V> using Elem = typename Lane<V>::type;
 template <class V> constexpr int lanes_of = int(sizeof(V) / sizeof(Elem<V>));
 template <class V> constexpr bool is_scalar = false;
-template <> constexpr bool is_scalar<f32> = true;
-template <> constexpr bool is_scalar<f64> = true;
+template <> inline constexpr bool is_scalar<f32> = true;
+template <> inline constexpr bool is_scalar<f64> = true;
 
 template <class V, int Size = sizeof(Elem<V>)> struct IntLike;
 template <class V> struct IntLike<V, 4> { using type = Vec<i32, lanes_of<V>>; };

@@ -110,11 +110,9 @@ template <class V> INLINE V split_exponent(V x, IntOf<V>& k) {
   using F = FloatFormat<E>;
   using I = IntOf<V>;
   using J = Elem<I>;
-  const J one = J(sizeof(E) == 4 ? i64(0x3f800000) : i64(0x3ff0000000000000));
   const J root = J(sizeof(E) == 4 ? i64(0x3f3504f3) : i64(0x3fe6a09e667f3bcd));  // sqrt(1/2)
   const I b = bits(x) - root;
   k = b >> J(F::mantissa);
-  (void)one;
   return bit_cast<V>(I((b & J((J(1) << F::mantissa) - 1)) + root));
 }
 

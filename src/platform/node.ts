@@ -1,0 +1,48 @@
+// The platform in Node: kernels from the file system, worker threads, environment variables. Everything is synchronous.
+import { existsSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import type { Platform, WorkerHandle, WorkerStart } from './platform.ts';
+
+// From dist/platform the first place holds the kernels, from src/platform (tests run the sources) the second.
+const places = ['../kernels/', '../../dist/kernels/'].map((path) => fileURLToPath(new URL(path, import.meta.url)));
+const modules = new Map<string, WebAssembly.Module>();
+
+// A string, because a worker file would need another name when the sources run uncompiled.
+const workerSource = `
+const { module, memory, index } = require('node:worker_threads').workerData;
+const kernels = new WebAssembly.Instance(module, { env: { memory } }).exports;
+kernels.worker_main(index, kernels.worker_stack(index));
+`;
+
+function kernels(variant: string): WebAssembly.Module | undefined {
+  const known = modules.get(variant);
+  if (known !== undefined) return known;
+  for (const place of places) {
+    const path = `${place}fathom-${variant}.wasm`;
+    if (!existsSync(path)) continue;
+    const module = new WebAssembly.Module(readFileSync(path));
+    modules.set(variant, module);
+    return module;
+  }
+  return undefined;
+}
+
+function startWorker(start: WorkerStart): WorkerHandle {
+  const worker = new Worker(workerSource, { eval: true, workerData: start, execArgv: [], name: `fathom-${start.index}` });
+  worker.unref();
+  // A worker that cannot start (no memory for its thread) leaves the pool smaller and nothing else.
+  worker.on('error', () => {});
+  return { terminate: () => void worker.terminate() };
+}
+
+export const platform: Platform = {
+  name: 'node',
+  hardwareConcurrency: Math.max(1, availableParallelism()),
+  env: (name) => process.env[name],
+  now: () => performance.now(),
+  kernels,
+  kernelsPlace: () => places.join(' or '),
+  startWorker,
+};

@@ -1,0 +1,30 @@
+// What Fathom needs from the program that hosts it: kernels, workers, a clock and settings. One implementation for Node, one for browsers.
+
+/** What a worker needs to join the thread pool of a WebAssembly machine. */
+export interface WorkerStart {
+  readonly module: WebAssembly.Module;
+  readonly memory: WebAssembly.Memory;
+  /** Number of the worker, from 1. */
+  readonly index: number;
+}
+
+/** A worker that was started; it may not run yet. */
+export interface WorkerHandle {
+  terminate(): void;
+}
+
+export interface Platform {
+  readonly name: 'node' | 'browser';
+  /** Hardware threads, at least 1. */
+  readonly hardwareConcurrency: number;
+  /** The value of a setting (an environment variable in Node, a query parameter or `globalThis.FATHOM_...` in browsers). */
+  env(name: string): string | undefined;
+  /** Milliseconds from an arbitrary origin. */
+  now(): number;
+  /** The compiled kernels of a variant, as in 'relaxed-threads'; undefined where this platform has none of that name. */
+  kernels(variant: string): WebAssembly.Module | undefined;
+  /** One line that says where kernels were looked for. */
+  kernelsPlace(): string;
+  /** Starts a worker that joins the pool and never comes back; it does not keep the process alive. */
+  startWorker(start: WorkerStart): WorkerHandle;
+}
