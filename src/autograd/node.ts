@@ -1,0 +1,131 @@
+// One recorded operation: where its inputs came from, what it saved, and its vector-Jacobian product.
+
+import { GradError } from '../runtime/errors.ts';
+import type { DType } from '../tensor/dtype.ts';
+import type { Shape } from '../tensor/shape.ts';
+import type { GradHook, Tensor } from '../tensor/tensor.ts';
+import { isGradEnabled } from './mode.ts';
+
+/** Gradients of the results (null: none arrived) and the saved tensors to gradients of the inputs (null: none). */
+export type Vjp = (grads: readonly (Tensor | null)[], saved: readonly Tensor[], node: GradNode) => readonly (Tensor | null)[];
+
+/** Where a gradient goes: to a node's result, or to a leaf. */
+export interface Edge {
+  node: GradNode | null;
+  nr: number;
+  leaf: Tensor | null;
+}
+
+let nextSequence = 0;
+
+export class GradNode {
+  readonly name: string;
+  readonly sequence = nextSequence++;
+  readonly edges: (Edge | null)[];
+  readonly vjp: Vjp;
+  saved: readonly Tensor[] | null;
+  #versions: readonly number[];
+  readonly outputs: { shape: Shape; dtype: DType }[] = [];
+  /** User code runs in this node (custom functions): nothing that it makes may be released early. */
+  readonly user: boolean;
+  hooks: Map<number, GradHook[]> | null = null;
+  /** Results that keep their gradient (retainGrad). */
+  retained: Map<number, Tensor> | null = null;
+
+  constructor(name: string, inputs: readonly (Tensor | null)[], saved: readonly Tensor[], vjp: Vjp, user = false) {
+    this.name = name;
+    this.vjp = vjp;
+    this.user = user;
+    this.edges = inputs.map((t) => (t !== null && t.requiresGrad ? edgeOf(t) : null));
+    this.saved = null;
+    this.#versions = [];
+    this.setSaved(saved);
+  }
+
+  /** Takes hold of what backward will need, as it is now. */
+  setSaved(saved: readonly Tensor[]): void {
+    for (const t of saved) t.storage.retain();
+    this.release();
+    this.saved = saved;
+    this.#versions = saved.map((t) => t.storage.version);
+  }
+
+  /** Whether the gradient of input `i` is wanted. */
+  needs(i: number): boolean {
+    return this.edges[i] !== null;
+  }
+
+  hooksOf(nr: number): GradHook[] {
+    this.hooks ??= new Map();
+    let list = this.hooks.get(nr);
+    if (list === undefined) this.hooks.set(nr, (list = []));
+    return list;
+  }
+
+  /** The saved tensors, after checking that nothing changed them in place since. */
+  savedTensors(): readonly Tensor[] {
+    const saved = this.saved;
+    if (saved === null) {
+      throw new GradError(
+        `backward: the graph of ${this.name} was already used and its saved tensors are gone; call the first backward with { retainGraph: true }`,
+      );
+    }
+    for (let i = 0; i < saved.length; i++) {
+      const now = saved[i].storage.version;
+      if (now !== this.#versions[i]) {
+        throw new GradError(
+          `backward: a tensor of shape [${saved[i].shape.join(', ')}] that ${this.name} needs was changed in place (version ${now}, saved at ${this.#versions[i]}); use the out-of-place form, or clone it before the change`,
+        );
+      }
+    }
+    return saved;
+  }
+
+  /** Drops the saved tensors; their memory returns at once where nobody else holds it. */
+  release(): void {
+    const saved = this.saved;
+    if (saved === null) return;
+    this.saved = null;
+    for (const t of saved) t.storage.release();
+  }
+}
+
+/** Makes a view's place in the graph current after its base was changed in place. Set by src/ops/view.ts. */
+export const viewSupport: { refresh: ((t: Tensor) => void) | null } = { refresh: null };
+
+/** Where the gradient of `t` goes. */
+export function edgeOf(t: Tensor): Edge {
+  if (t.base !== null && t.baseEpoch !== t.base.epoch) viewSupport.refresh?.(t);
+  return t.node !== null ? { node: t.node, nr: t.outputNr, leaf: null } : { node: null, nr: 0, leaf: t };
+}
+
+/** True when an operation on these tensors must be recorded. */
+export function mustRecord(inputs: readonly (Tensor | null)[]): boolean {
+  if (!isGradEnabled()) return false;
+  for (const t of inputs) {
+    if (t === null) continue;
+    if (t.base !== null && t.baseEpoch !== t.base.epoch) viewSupport.refresh?.(t);
+    if (t.requiresGrad) return true;
+  }
+  return false;
+}
+
+/** Records an operation whose results are `outputs`. Call only when `mustRecord(inputs)`. */
+export function record(
+  name: string,
+  inputs: readonly (Tensor | null)[],
+  outputs: readonly Tensor[],
+  saved: readonly Tensor[],
+  vjp: Vjp,
+  user = false,
+): GradNode {
+  const node = new GradNode(name, inputs, saved, vjp, user);
+  for (let i = 0; i < outputs.length; i++) attach(outputs[i], node);
+  return node;
+}
+
+/** Makes `t` the next result of `node`. */
+export function attach(t: Tensor, node: GradNode): void {
+  t.node = node;
+  t.outputNr = node.outputs.push({ shape: t.shape, dtype: t.dtype }) - 1;
+}

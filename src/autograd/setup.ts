@@ -1,0 +1,31 @@
+// Gives the engine the few operations that it needs, so that autograd does not import the operations.
+
+import { apply } from '../ops/elementwise-apply.ts';
+import { copy, empty, ewise, fill, loadProgram, type Program } from '../ops/raw.ts';
+import { add as sum, input } from '../ops/scalar.ts';
+import { clone } from '../ops/view.ts';
+import { to } from '../ops/cast.ts';
+import { dataSync } from '../ops/read.ts';
+import { computeTypeOf } from '../tensor/dtype.ts';
+import { gradOps } from './engine.ts';
+import { isGradEnabled } from './mode.ts';
+
+const addition = { name: 'add', doc: 'Sum of gradients.', arity: 2, expr: sum(input(0), input(1)), dtype: 'same' } as const;
+let addProgram: Program | null = null;
+
+gradOps.ops = {
+  add: (a, b) => apply(addition, [a, b]),
+  addInPlace(a, b) {
+    addProgram ??= loadProgram([addition.expr], 2);
+    ewise('accumulate', addProgram, [a], [a, b], [], computeTypeOf[a.dtype]);
+    a.storage.version++;
+  },
+  ones(like) {
+    const t = empty(like.shape, like.dtype);
+    fill(t, 1);
+    return t;
+  },
+  clone: (a) => (isGradEnabled() ? clone(a) : copy(a)),
+  cast: to,
+  hasNaN: (a) => (dataSync(a) as Float32Array).some(Number.isNaN),
+};

@@ -1,0 +1,39 @@
+// The face of the package: tensors, their operations, automatic differentiation and the runtime.
+
+import './tensor/methods.ts';
+import './autograd/setup.ts';
+
+export * as autograd from './autograd/index.ts';
+export { backward, type BackwardOptions, detectAnomaly, grad } from './autograd/engine.ts';
+export { enableGrad, isGradEnabled, noGrad, setGradEnabled } from './autograd/mode.ts';
+export * from './ops/cast.ts';
+export * from './ops/create.ts';
+export { FloatScalar, float, type Scalar, type TensorLike } from './ops/elementwise-apply.ts';
+export * from './ops/read.ts';
+export {
+  asStrided,
+  clone,
+  contiguous,
+  detach,
+  diagonal,
+  expand,
+  flatten,
+  narrow,
+  permute,
+  reshape,
+  select,
+  slice,
+  squeeze,
+  transpose,
+  unsqueeze,
+  view,
+} from './ops/view.ts';
+export * from './runtime/errors.ts';
+export { memory, pressureYield, resetPeakMemory, scope } from './runtime/memory.ts';
+export type { MemoryInfo } from './runtime/pool.ts';
+export { defaultGenerator, Generator, manualSeed } from './runtime/random.ts';
+export { device, deviceNames, setDevice, setThreads } from './runtime/runtime.ts';
+export { canCast, type DType, promoteTypes } from './tensor/dtype.ts';
+export { setPrintOptions } from './tensor/print.ts';
+export { broadcastShapes, type Shape } from './tensor/shape.ts';
+export { Tensor } from './tensor/tensor.ts';

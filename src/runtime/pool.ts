@@ -1,0 +1,247 @@
+// The pool hands out blocks of device memory by size class and takes them back: at once when the framework alone held
+// them, otherwise when the garbage collector finds the storage unreachable. Nobody calls dispose.
+//
+// Small blocks (up to 4 KiB) are cut from 64 KiB regions. A storage points at its region object, and only the region is
+// registered with the FinalizationRegistry, so a small tensor costs no registration. Large blocks are registered one by one.
+
+import { OutOfMemoryError } from './errors.ts';
+import type { Machine } from './machine.ts';
+
+const ALIGN = 64;
+const SMALL = 4096;
+const REGION = 65536;
+const KEEP_SMALL = 256; // freed small blocks kept per class; more would pin too many regions
+
+/** A 64 KiB piece of memory that small blocks are cut from. Collected when no block of it is reachable. */
+interface Region {
+  readonly address: number;
+}
+
+/** A block of device memory with the number of holders: tensor handles and saved references of the graph. */
+export class Storage {
+  address: number;
+  readonly bytes: number;
+  /** Counts in-place changes, so that backward can tell a stale saved tensor. */
+  version = 0;
+  refs = 0;
+  readonly sizeClass: number;
+  readonly region: Region | null;
+  readonly pool: Pool;
+
+  constructor(pool: Pool, address: number, bytes: number, sizeClass: number, region: Region | null) {
+    this.pool = pool;
+    this.address = address;
+    this.bytes = bytes;
+    this.sizeClass = sizeClass;
+    this.region = region;
+  }
+
+  retain(): void {
+    this.refs++;
+  }
+
+  /** Drops one holder; the last one gives the block back at once. */
+  release(): void {
+    if (--this.refs === 0) this.pool.free(this);
+  }
+}
+
+/** Size class of a large block: four steps for every doubling, so that at most a fifth is wasted. */
+function largeClass(bytes: number): number {
+  const log = 31 - Math.clz32((bytes - 1) >>> 6); // bytes <= 2^37
+  const base = 2 ** (log + 6);
+  const step = base / 4;
+  return log * 4 + Math.ceil((bytes - base) / step);
+}
+
+function largeClassBytes(c: number): number {
+  const base = 2 ** ((c >> 2) + 6);
+  return base + (c & 3) * (base / 4);
+}
+
+export interface MemoryInfo {
+  /** Bytes of storages that are alive (or not yet found dead by the collector). */
+  live: number;
+  /** Highest value of `live` so far. */
+  peak: number;
+  /** Bytes taken from the device but free for reuse. */
+  pooled: number;
+  /** Bytes the device has handed to the pool. */
+  reserved: number;
+}
+
+export class Pool {
+  readonly #machine: Machine;
+  readonly #onGrow: () => void;
+  #top: number;
+  #limit: number;
+  #live = 0;
+  #peak = 0;
+  #region: Region | null = null;
+  #regionUsed = REGION;
+  readonly #freeRegions: number[] = [];
+  readonly #smallAddress: number[][] = Array.from({ length: SMALL / ALIGN + 1 }, () => []);
+  readonly #smallRegion: Region[][] = Array.from({ length: SMALL / ALIGN + 1 }, () => []);
+  readonly #large = new Map<number, number[]>();
+  #ranges: { address: number; bytes: number }[] = [];
+  readonly #regions = new FinalizationRegistry<number>((address) => {
+    this.#freeRegions.push(address);
+    this.#live -= REGION;
+  });
+  readonly #storages = new FinalizationRegistry<{ address: number; sizeClass: number }>(({ address, sizeClass }) => {
+    this.#giveLarge(address, sizeClass);
+  });
+  /** Above this many live bytes the next macrotask yield asks the collector to look for garbage. */
+  pressureAt: number;
+
+  constructor(machine: Machine, onGrow: () => void, limit = machine.maxBytes) {
+    this.#machine = machine;
+    this.#onGrow = onGrow;
+    this.#top = Math.ceil(machine.heapBase / REGION) * REGION;
+    this.#limit = Math.min(limit, machine.maxBytes);
+    this.pressureAt = Math.min(256 * 2 ** 20, this.#limit / 4);
+  }
+
+  get live(): number {
+    return this.#live;
+  }
+
+  info(): MemoryInfo {
+    const reserved = this.#top - this.#machine.heapBase;
+    return { live: this.#live, peak: this.#peak, pooled: reserved - this.#live, reserved };
+  }
+
+  resetPeak(): void {
+    this.#peak = this.#live;
+  }
+
+  /** A block of at least `bytes`, 64-byte aligned, with one reference not yet counted. Its content is undefined. */
+  allocate(bytes: number): Storage {
+    if (bytes <= SMALL) {
+      const c = bytes <= ALIGN ? 1 : (bytes + ALIGN - 1) >>> 6;
+      const free = this.#smallAddress[c];
+      if (free.length > 0) return new Storage(this, free.pop() as number, c * ALIGN, c, this.#smallRegion[c].pop() as Region);
+      const size = c * ALIGN;
+      if (this.#regionUsed + size > REGION) this.#newRegion();
+      const region = this.#region as Region;
+      const storage = new Storage(this, region.address + this.#regionUsed, size, c, region);
+      this.#regionUsed += size;
+      return storage;
+    }
+    const c = largeClass(bytes);
+    const size = largeClassBytes(c);
+    const list = this.#large.get(c);
+    const address = list !== undefined && list.length > 0 ? (list.pop() as number) : this.#carve(size, bytes);
+    const storage = new Storage(this, address, size, c, null);
+    this.#storages.register(storage, { address, sizeClass: c }, storage);
+    this.#count(size);
+    return storage;
+  }
+
+  free(storage: Storage): void {
+    const { address, sizeClass: c, region } = storage;
+    if (address < 0) return;
+    storage.address = -1;
+    if (region !== null) {
+      const free = this.#smallAddress[c];
+      if (free.length < KEEP_SMALL) {
+        free.push(address);
+        this.#smallRegion[c].push(region);
+      }
+      return;
+    }
+    this.#storages.unregister(storage);
+    this.#giveLarge(address, c);
+  }
+
+  #count(bytes: number): void {
+    this.#live += bytes;
+    if (this.#live > this.#peak) this.#peak = this.#live;
+  }
+
+  #giveLarge(address: number, c: number): void {
+    this.#live -= largeClassBytes(c);
+    const list = this.#large.get(c);
+    if (list === undefined) this.#large.set(c, [address]);
+    else list.push(address);
+  }
+
+  #newRegion(): void {
+    const address = this.#freeRegions.pop() ?? this.#carve(REGION, REGION);
+    this.#region = { address };
+    this.#regionUsed = 0;
+    this.#regions.register(this.#region, address);
+    this.#count(REGION);
+  }
+
+  /** Memory for a new block: from the free ranges, then from the end of the heap, then after merging all free blocks. */
+  #carve(size: number, wanted: number): number {
+    const found = this.#fromRanges(size);
+    if (found >= 0) return found;
+    const address = this.#extend(size);
+    if (address >= 0) return address;
+    this.#mergeFreeBlocks();
+    const merged = this.#fromRanges(size);
+    if (merged >= 0) return merged;
+    const mib = (n: number): string => `${(n / 2 ** 20).toFixed(1)} MiB`;
+    throw new OutOfMemoryError(
+      `out of memory: ${mib(wanted)} wanted, ${mib(this.#live)} alive, limit ${mib(this.#limit)}; use a smaller batch, put noGrad() around evaluation, ` +
+        'or wrap the body of a long synchronous loop in scope(() => …) so that its tensors are released at the end of each turn',
+    );
+  }
+
+  #fromRanges(size: number): number {
+    const ranges = this.#ranges;
+    for (let i = 0; i < ranges.length; i++) {
+      const r = ranges[i];
+      if (r.bytes < size) continue;
+      const address = r.address;
+      if (r.bytes === size) ranges.splice(i, 1);
+      else {
+        r.address += size;
+        r.bytes -= size;
+      }
+      return address;
+    }
+    return -1;
+  }
+
+  #extend(size: number): number {
+    const end = this.#top + size;
+    if (end > this.#limit) return -1;
+    if (end > this.#machine.buffer().byteLength) {
+      // Grow in steps of an eighth so that growing stays rare, but settle for what is needed near the limit.
+      const generous = Math.min(this.#limit, end + Math.max(16 * 2 ** 20, end / 8));
+      if (!this.#machine.grow(generous) && !this.#machine.grow(end)) return -1;
+      this.#onGrow();
+    }
+    const address = this.#top;
+    this.#top = end;
+    return address;
+  }
+
+  #mergeFreeBlocks(): void {
+    const all = this.#ranges;
+    for (const [c, list] of this.#large) {
+      const bytes = largeClassBytes(c);
+      for (const address of list) all.push({ address, bytes });
+      list.length = 0;
+    }
+    for (const address of this.#freeRegions) all.push({ address, bytes: REGION });
+    this.#freeRegions.length = 0;
+    for (let c = 0; c < this.#smallAddress.length; c++) this.#smallAddress[c].length = this.#smallRegion[c].length = 0;
+    all.sort((a, b) => a.address - b.address);
+    const merged: { address: number; bytes: number }[] = [];
+    for (const r of all) {
+      const last = merged.at(-1);
+      if (last !== undefined && last.address + last.bytes === r.address) last.bytes += r.bytes;
+      else merged.push(r);
+    }
+    const end = merged.at(-1);
+    if (end !== undefined && end.address + end.bytes === this.#top) {
+      this.#top = end.address;
+      merged.pop();
+    }
+    this.#ranges = merged;
+  }
+}

@@ -1,0 +1,108 @@
+// The device in use: its machine, its pool of memory and the buffer that instructions are written into.
+
+import { platform } from '#platform';
+import { createWasmMachine } from '../backends/wasm/machine.ts';
+import { DeviceError, FathomError, IndexError, ValueError } from './errors.ts';
+import type { Machine } from './machine.ts';
+import { Pool, type Storage } from './pool.ts';
+
+const WORDS = 65536; // room for the instructions of one execute call
+
+/** Names that `setDevice` and FATHOM_DEVICE take. 'cpu' is the best device that needs no GPU. */
+export const deviceNames = ['wasm', 'cpu'] as const;
+export type DeviceName = (typeof deviceNames)[number];
+
+export let machine: Machine;
+export let pool: Pool;
+/** The instruction buffer. Write an instruction from word 0 on, then call `run`. Allocate outputs before writing. */
+export let I: Float64Array;
+let instructionAddress = 0;
+let instructionStorage: Storage;
+
+function refresh(): void {
+  I = new Float64Array(machine.buffer(), instructionAddress, WORDS);
+}
+
+/** Distance-1 check is enough here: there are few names. */
+function checkDevice(name: string, from: string): DeviceName {
+  if ((deviceNames as readonly string[]).includes(name)) return name as DeviceName;
+  throw new DeviceError(`${from}: unknown device '${name}'; this build knows ${deviceNames.join(', ')}`);
+}
+
+let started = false;
+/** Starts the device on first use. Every tensor goes through here once. */
+export function start(): void {
+  if (started) return;
+  const wanted = platform.env('FATHOM_DEVICE');
+  if (wanted) checkDevice(wanted, 'FATHOM_DEVICE');
+  const threads = Number(platform.env('FATHOM_THREADS') ?? 0);
+  if (!Number.isInteger(threads) || threads < 0) {
+    throw new ValueError(`FATHOM_THREADS: '${platform.env('FATHOM_THREADS')}' is not a number of threads; use a whole number from 1 on`);
+  }
+  machine = createWasmMachine(platform, threads > 0 ? { threads } : {});
+  pool = new Pool(machine, refresh);
+  instructionStorage = pool.allocate(WORDS * 8);
+  instructionStorage.retain();
+  instructionAddress = instructionStorage.address;
+  refresh();
+  started = true;
+}
+
+/** Chooses the device for new tensors: 'wasm' or 'cpu'. DeviceError names the known ones. */
+export function setDevice(name: string): void {
+  checkDevice(name, 'setDevice');
+  start();
+}
+
+/** Name of the device in use. */
+export function device(): string {
+  start();
+  return machine.name;
+}
+
+/** Number of threads that kernels use, from 1 to what the hardware has. Results do not depend on it. */
+export function setThreads(n: number): void {
+  if (!Number.isInteger(n) || n < 1) throw new ValueError(`setThreads: ${n} is not a number of threads; use a whole number from 1 on`);
+  start();
+  machine.setThreads(n);
+}
+
+function kernelError(what: string, code: number): FathomError {
+  const [a, b] = [machine.errorInfo(0), machine.errorInfo(1)];
+  if (code === 1) return new IndexError(`${what}: index ${a} is out of range for a dimension of size ${b}; use ${-b} to ${b - 1}`);
+  if (code === 3)
+    return new ValueError(`${what}: integer division by zero; divide floating-point tensors, or keep zeros out of the divisor`);
+  return new FathomError(`${what}: the kernels do not know opcode ${a}; rebuild them so that they match this version`);
+}
+
+/** Executes the instruction of `length` words at the start of the buffer. */
+export function run(what: string, length: number): void {
+  I[1] = length;
+  const code = machine.execute(instructionAddress, 1);
+  if (code !== 0) throw kernelError(what, code);
+}
+
+/** Executes `count` instructions that follow one another in the buffer. */
+export function runMany(what: string, count: number): void {
+  const code = machine.execute(instructionAddress, count);
+  if (code !== 0) throw kernelError(what, code);
+}
+
+export const instructionWords = WORDS;
+
+/** Scratch bytes that the convolution instruction in the buffer asks for. */
+export const convWorkspace = (length: number): number => {
+  I[1] = length;
+  return machine.convWorkspace(instructionAddress);
+};
+
+/** Copies words into device memory for good (scalar programs) and gives their address. */
+export function storeWords(words: readonly number[]): number {
+  start();
+  const storage = pool.allocate(words.length * 8);
+  storage.retain();
+  new Float64Array(machine.buffer(), storage.address, words.length).set(words);
+  permanent.push(storage);
+  return storage.address;
+}
+const permanent: Storage[] = [];

@@ -1,0 +1,91 @@
+// Puts the operations on the Tensor prototype. A method is the function of the same name with the tensor as its first argument,
+// so an operation is written and documented once.
+
+import { backward, type BackwardOptions } from '../autograd/engine.ts';
+import { to, toBool, toDouble, toFloat, toInt, toLong } from '../ops/cast.ts';
+import { readMethods } from '../ops/read.ts';
+import * as views from '../ops/view.ts';
+import { format } from './print.ts';
+import { Tensor } from './tensor.ts';
+
+const viewMethods = {
+  reshape: views.reshape,
+  view: views.view,
+  permute: views.permute,
+  transpose: views.transpose,
+  expand: views.expand,
+  unsqueeze: views.unsqueeze,
+  squeeze: views.squeeze,
+  slice: views.slice,
+  select: views.select,
+  narrow: views.narrow,
+  diagonal: views.diagonal,
+  asStrided: views.asStrided,
+  detach: views.detach,
+  clone: views.clone,
+  contiguous: views.contiguous,
+  flatten: views.flatten,
+  isContiguous: (x: Tensor): boolean => x.contiguousNow,
+  to,
+  float: toFloat,
+  double: toDouble,
+  long: toLong,
+  int: toInt,
+  bool: toBool,
+  /** Accumulates into `.grad` of every leaf the derivative of this tensor (a scalar, or weighted by `gradient`). */
+  backward: (x: Tensor, options: BackwardOptions & { gradient?: Tensor | null } = {}): void => backward(x, options),
+};
+
+/** All tables of methods. */
+const tables = { ...viewMethods, ...readMethods };
+
+type Method<F> = F extends (x: Tensor, ...rest: infer R) => infer T ? (...rest: R) => T : never;
+type MethodsOf<T> = { [K in keyof T]: Method<T[K]> };
+
+/** The methods of a tensor: every operation of the tables, the tensor being the first argument. */
+export interface TensorMethods extends MethodsOf<typeof tables> {}
+
+for (const [name, fn] of Object.entries(tables) as [string, (x: Tensor, ...rest: unknown[]) => unknown][]) {
+  Object.defineProperty(Tensor.prototype, name, {
+    configurable: true,
+    writable: true,
+    value(this: Tensor, ...rest: unknown[]): unknown {
+      return fn(this, ...rest);
+    },
+  });
+}
+
+Object.defineProperties(Tensor.prototype, {
+  /** Dimensions in reverse order. */
+  T: {
+    configurable: true,
+    get(this: Tensor): Tensor {
+      return views.permute(
+        this,
+        this.shape.map((_, i) => this.ndim - 1 - i),
+      );
+    },
+  },
+  /** The last two dimensions swapped. */
+  mT: {
+    configurable: true,
+    get(this: Tensor): Tensor {
+      return views.transpose(this, -2, -1);
+    },
+  },
+  toString: {
+    configurable: true,
+    writable: true,
+    value(this: Tensor): string {
+      return format(this);
+    },
+  },
+  [Symbol.for('nodejs.util.inspect.custom')]: {
+    configurable: true,
+    value(this: Tensor): string {
+      return format(this);
+    },
+  },
+});
+
+export const installed = true;

@@ -1,0 +1,195 @@
+// The Tensor: a handle (shape, strides, offset, dtype) on a storage, with its place in the graph of derivatives.
+// Operations live in src/ops; src/tensor/methods.ts puts them on the prototype.
+
+import { GradError, ValueError } from '../runtime/errors.ts';
+import { track } from '../runtime/memory.ts';
+import type { Storage } from '../runtime/pool.ts';
+import type { GradNode } from '../autograd/node.ts';
+import type { DType } from './dtype.ts';
+import { dtypeSize, isFloating } from './dtype.ts';
+import type { TensorMethods } from './methods.ts';
+import { contiguousStrides, isContiguous, numelOf, type Shape } from './shape.ts';
+
+/** A function that sees a gradient and may replace it. */
+export type GradHook = (grad: Tensor) => Tensor | undefined | void;
+
+// The methods of every operation are declared here by merging; methods.ts installs them.
+export interface Tensor extends TensorMethods {
+  /** Dimensions in reverse order (the transpose of a matrix). */
+  readonly T: Tensor;
+  /** The last two dimensions swapped. */
+  readonly mT: Tensor;
+}
+
+/** An n-dimensional array on a device, with automatic differentiation. Make one with `tensor`, `zeros`, `randn`, … */
+export class Tensor {
+  readonly storage: Storage;
+  shape: Shape;
+  strides: Shape;
+  offset: number;
+  readonly dtype: DType;
+  /** The operation that made this tensor (null for leaves) and which of its results it is. */
+  node: GradNode | null = null;
+  outputNr = 0;
+  /** For a view: the tensor whose storage it shows. In-place changes of a view go through it. */
+  base: Tensor | null = null;
+  /** How often `base` had been changed in place when `node` was made. */
+  baseEpoch = 0;
+  /** For a base: how often it was changed in place through autograd. */
+  epoch = 0;
+  hooks: GradHook[] | null = null;
+  /** Survives the end of a scope (gradients, optimizer state). */
+  kept = false;
+  retainsGrad = false;
+  #requiresGrad = false;
+  #grad: Tensor | null = null;
+  #gradSeen = false;
+  #disposed = false;
+  #contiguous: boolean | undefined;
+
+  constructor(storage: Storage, shape: Shape, strides: Shape | null, offset: number, dtype: DType) {
+    this.storage = storage;
+    this.shape = shape;
+    this.strides = strides ?? contiguousStrides(shape);
+    this.offset = offset;
+    this.dtype = dtype;
+    this.#contiguous = strides === null ? true : undefined;
+    storage.refs++;
+    track(this);
+  }
+
+  /** Number of dimensions. */
+  get ndim(): number {
+    return this.shape.length;
+  }
+
+  /** Number of elements. */
+  get numel(): number {
+    return numelOf(this.shape);
+  }
+
+  /** Size of the first dimension. */
+  get length(): number {
+    return this.shape[0] ?? 1;
+  }
+
+  /** Name of the device that holds the elements. */
+  get device(): string {
+    return 'wasm';
+  }
+
+  /** Byte address of the first element. Throws when the tensor was released. */
+  get address(): number {
+    const a = this.storage.address;
+    if (a < 0)
+      throw new ValueError(
+        `a tensor of shape [${this.shape.join(', ')}] was used after it was released by scope() or dispose(); return it from the scope to keep it`,
+      );
+    return a + this.offset * dtypeSize[this.dtype];
+  }
+
+  /** True when the elements lie densely in row-major order. */
+  get contiguousNow(): boolean {
+    if (this.#contiguous === undefined) this.#contiguous = isContiguous(this.shape, this.strides);
+    return this.#contiguous;
+  }
+
+  /** Changes the geometry of this handle in place (resize_, t_, squeeze_). */
+  setGeometry(shape: Shape, strides: Shape, offset: number): void {
+    this.shape = shape;
+    this.strides = strides;
+    this.offset = offset;
+    this.#contiguous = undefined;
+  }
+
+  /** True when gradients flow to or through this tensor. */
+  get requiresGrad(): boolean {
+    return this.#requiresGrad || this.node !== null;
+  }
+
+  set requiresGrad(on: boolean) {
+    if (on && !isFloating(this.dtype))
+      throw new GradError(
+        `requiresGrad: only floating-point tensors can require gradients, this one is ${this.dtype}; cast it with .to('float32')`,
+      );
+    if (this.node !== null && !on)
+      throw new GradError('requiresGrad: this tensor is the result of an operation; use detach() to get one without history');
+    this.#requiresGrad = on;
+  }
+
+  /** Sets requiresGrad and returns the tensor. */
+  requiresGrad_(on = true): this {
+    this.requiresGrad = on;
+    return this;
+  }
+
+  /** True for a tensor that no recorded operation made. */
+  get isLeaf(): boolean {
+    return this.node === null;
+  }
+
+  /** The accumulated gradient, or null. */
+  get grad(): Tensor | null {
+    this.#gradSeen = true;
+    return this.#grad;
+  }
+
+  set grad(g: Tensor | null) {
+    this.#gradSeen = g !== null;
+    this.#grad = g;
+    if (g !== null) g.kept = true;
+  }
+
+  /** The gradient for the framework's own use: reading it does not count as a user holding it. */
+  get gradInternal(): Tensor | null {
+    return this.#grad;
+  }
+
+  set gradInternal(g: Tensor | null) {
+    this.#grad = g;
+    if (g !== null) g.kept = true;
+  }
+
+  /** Forgets the gradient; its memory is released at once when no user code has seen it. */
+  clearGrad(): void {
+    const g = this.#grad;
+    this.#grad = null;
+    if (g !== null && !this.#gradSeen) g.dispose();
+    this.#gradSeen = false;
+  }
+
+  /** Marks the gradient as seen by user code. */
+  exposeGrad(): void {
+    this.#gradSeen = true;
+  }
+
+  /** Keeps the gradient of a tensor that is not a leaf. */
+  retainGrad(): void {
+    if (!this.requiresGrad) throw new GradError('retainGrad: this tensor does not require gradients; set requiresGrad on an input first');
+    this.retainsGrad = true;
+    if (this.node !== null) (this.node.retained ??= new Map()).set(this.outputNr, this);
+  }
+
+  /** Calls `hook` with the gradient of this tensor when backward has it; what it returns replaces the gradient. Returns a function that removes it. */
+  registerHook(hook: GradHook): () => void {
+    if (!this.requiresGrad)
+      throw new GradError('registerHook: this tensor does not require gradients, so it will never have one; set requiresGrad first');
+    const list = this.node !== null ? this.node.hooksOf(this.outputNr) : (this.hooks ??= []);
+    list.push(hook);
+    return () => {
+      const i = list.indexOf(hook);
+      if (i >= 0) list.splice(i, 1);
+    };
+  }
+
+  /** Releases this handle now. Needed only in long synchronous loops; the tensor must not be used afterwards. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.storage.release();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
