@@ -32,7 +32,7 @@ export * from './runtime/errors.ts';
 export { memory, pressureYield, resetPeakMemory, scope } from './runtime/memory.ts';
 export type { MemoryInfo } from './runtime/pool.ts';
 export { defaultGenerator, Generator, manualSeed } from './runtime/random.ts';
-export { device, deviceNames, setDevice, setThreads } from './runtime/runtime.ts';
+export { device, deviceNames, setDevice, setThreads, threads } from './runtime/runtime.ts';
 export { canCast, type DType, promoteTypes } from './tensor/dtype.ts';
 export { setPrintOptions } from './tensor/print.ts';
 export { broadcastShapes, type Shape } from './tensor/shape.ts';

@@ -67,6 +67,12 @@ export function setThreads(n: number): void {
   machine.setThreads(n);
 }
 
+/** Number of threads that kernels use now. */
+export function threads(): number {
+  start();
+  return machine.threads;
+}
+
 function kernelError(what: string, code: number): FathomError {
   const [a, b] = [machine.errorInfo(0), machine.errorInfo(1)];
   if (code === 1) return new IndexError(`${what}: index ${a} is out of range for a dimension of size ${b}; use ${-b} to ${b - 1}`);
