@@ -183,6 +183,8 @@ export class Pool {
     this.#mergeFreeBlocks();
     const merged = this.#fromRanges(size);
     if (merged >= 0) return merged;
+    const afterMerge = this.#extend(size);
+    if (afterMerge >= 0) return afterMerge;
     const mib = (n: number): string => `${(n / 2 ** 20).toFixed(1)} MiB`;
     throw new OutOfMemoryError(
       `out of memory: ${mib(wanted)} wanted, ${mib(this.#live)} alive, limit ${mib(this.#limit)}; use a smaller batch, put noGrad() around evaluation, ` +
