@@ -1,0 +1,55 @@
+// The fused update instructions: one instruction a parameter, many parameters in one call of the kernels.
+
+import { dense } from '../ops/raw.ts';
+import { DTypeError } from '../runtime/errors.ts';
+import { I, instructionWords, runMany, start } from '../runtime/runtime.ts';
+import { dtypeCode } from '../tensor/dtype.ts';
+import { show } from '../tensor/shape.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+
+/** A parameter with its gradient, ready for a fused instruction. */
+export interface Pair {
+  param: Tensor;
+  grad: Tensor;
+}
+
+/** The parameters that have gradients; gradients are made dense. */
+export function withGradients(params: readonly Tensor[]): Pair[] {
+  const out: Pair[] = [];
+  for (const param of params) {
+    const grad = param.gradInternal;
+    if (grad === null) continue;
+    if ((param.dtype !== 'float32' && param.dtype !== 'float64') || !param.contiguousNow) {
+      throw new DTypeError(`optimizer: a parameter of shape ${show(param.shape)} is ${param.dtype}${param.contiguousNow ? '' : ' and not contiguous'}; parameters must be contiguous float32 or float64`);
+    }
+    out.push({ param, grad: dense(grad) });
+  }
+  return out;
+}
+
+/** Writes one instruction of `words` operands per pair and executes all of them. `operands` start at word 2. */
+export function runFused(name: string, opcode: number, pairs: readonly Pair[], operands: (pair: Pair) => number[]): void {
+  if (pairs.length === 0) return;
+  start();
+  let at = 0;
+  let count = 0;
+  for (const pair of pairs) {
+    const list = operands(pair);
+    const length = list.length + 6;
+    if (at + length > instructionWords) {
+      runMany(name, count);
+      at = count = 0;
+    }
+    I[at] = opcode;
+    I[at + 1] = length;
+    I[at + 2] = dtypeCode[pair.param.dtype];
+    I[at + 3] = pair.param.numel;
+    I[at + 4] = pair.param.address;
+    I[at + 5] = pair.grad.address;
+    for (let i = 0; i < list.length; i++) I[at + 6 + i] = list[i];
+    at += length;
+    count++;
+  }
+  runMany(name, count);
+  for (const { param } of pairs) param.storage.version++;
+}

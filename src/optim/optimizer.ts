@@ -1,0 +1,136 @@
+// What all optimizers share: parameter groups, state per parameter, zeroing gradients, saving and restoring.
+
+import { enableGrad, noGrad } from '../autograd/mode.ts';
+import { ShapeError, ValueError } from '../runtime/errors.ts';
+import { sameShape, show } from '../tensor/shape.ts';
+import { Tensor } from '../tensor/tensor.ts';
+
+/** Parameters that share options. Options may be changed between steps (learning rate schedules do). */
+export type ParamGroup<O> = { params: Tensor[] } & O;
+
+/** Parameters, or groups of them with options of their own. */
+export type ParamsArgument<O> = Iterable<Tensor> | readonly ({ params: Iterable<Tensor> } & Partial<O>)[];
+
+/** State of one parameter: tensors and numbers by name. */
+export type ParamState = Record<string, Tensor | number>;
+
+/** What stateDict gives: options per group and state per parameter, numbered as the groups list them. */
+export interface OptimizerState<O> {
+  state: Record<number, ParamState>;
+  paramGroups: ({ params: number[] } & O)[];
+}
+
+/** Base of the optimizers. Subclasses write `update`, which runs without recording. */
+export abstract class Optimizer<O extends object> {
+  readonly paramGroups: ParamGroup<O>[] = [];
+  readonly defaults: O;
+  readonly state = new Map<Tensor, ParamState>();
+
+  constructor(params: ParamsArgument<O>, defaults: O) {
+    this.defaults = defaults;
+    const list = [...(params as Iterable<Tensor | ({ params: Iterable<Tensor> } & Partial<O>)>)];
+    if (list.length === 0) {
+      throw new ValueError(`${this.constructor.name}: got no parameters; pass net.parameters(), after a first forward pass when layers are lazy`);
+    }
+    if (list[0] instanceof Tensor) this.addParamGroup({ params: list as Tensor[] } as { params: Tensor[] } & Partial<O>);
+    else for (const g of list) this.addParamGroup(g as { params: Iterable<Tensor> } & Partial<O>);
+  }
+
+  /** Adds a group; options that it does not give are the optimizer's. */
+  addParamGroup(group: { params: Iterable<Tensor> } & Partial<O>): void {
+    const params = group.params instanceof Tensor ? [group.params] : [...group.params];
+    const seen = new Set(this.paramGroups.flatMap((g) => g.params));
+    for (const p of params) {
+      if (!(p instanceof Tensor)) throw new ValueError(`${this.constructor.name}: a parameter is no tensor but ${typeof p}; pass net.parameters()`);
+      if (!p.isLeaf) throw new ValueError(`${this.constructor.name}: a parameter of shape ${show(p.shape)} is the result of an operation; only leaves can be optimized`);
+      if (seen.has(p)) throw new ValueError(`${this.constructor.name}: a parameter of shape ${show(p.shape)} appears twice; list each once`);
+      seen.add(p);
+    }
+    const merged = { ...this.defaults, ...group, params } as ParamGroup<O>;
+    this.checkOptions(merged);
+    this.paramGroups.push(merged);
+  }
+
+  /** Throws a ValueError for options out of range. */
+  protected abstract checkOptions(options: O): void;
+
+  /** Updates the parameters of one group that have gradients. */
+  protected abstract update(group: ParamGroup<O>): void;
+
+  /** Forgets all gradients (or fills them with zeros when `setToNull` is false). */
+  zeroGrad({ setToNull = true }: { setToNull?: boolean } = {}): void {
+    for (const g of this.paramGroups) {
+      for (const p of g.params) {
+        if (setToNull) p.clearGrad();
+        else if (p.gradInternal !== null) noGrad(() => (p.gradInternal as Tensor).zero_());
+      }
+    }
+  }
+
+  /** One update from the gradients. A closure that computes the loss anew is run first, and its result returned. */
+  step(): undefined;
+  step<T>(closure: () => T): T;
+  step<T>(closure?: () => T): T | undefined {
+    const result = closure === undefined ? undefined : enableGrad(closure);
+    noGrad(() => {
+      for (const g of this.paramGroups) this.update(g);
+    });
+    return result;
+  }
+
+  /** Options and state, to be saved. Tensors are the live ones: clone them to keep a snapshot. */
+  stateDict(): OptimizerState<O> {
+    const number = new Map<Tensor, number>();
+    const paramGroups = this.paramGroups.map(({ params, ...options }) => ({
+      ...options,
+      params: params.map((p) => {
+        if (!number.has(p)) number.set(p, number.size);
+        return number.get(p) as number;
+      }),
+    })) as OptimizerState<O>['paramGroups'];
+    const state: Record<number, ParamState> = {};
+    for (const [p, s] of this.state) state[number.get(p) as number] = { ...s };
+    return { state, paramGroups };
+  }
+
+  /** Restores what stateDict gave: copies tensors, so a run goes on exactly where it was saved. */
+  loadStateDict(saved: OptimizerState<O>): void {
+    if (saved.paramGroups.length !== this.paramGroups.length) {
+      throw new ValueError(`loadStateDict: the saved optimizer has ${saved.paramGroups.length} group(s), this one has ${this.paramGroups.length}`);
+    }
+    const byNumber = new Map<number, Tensor>();
+    saved.paramGroups.forEach((g, i) => {
+      const mine = this.paramGroups[i];
+      if (g.params.length !== mine.params.length) {
+        throw new ValueError(`loadStateDict: group ${i} was saved with ${g.params.length} parameter(s) and has ${mine.params.length} here`);
+      }
+      g.params.forEach((n, k) => byNumber.set(n, mine.params[k]));
+    });
+    for (const [n, s] of Object.entries(saved.state)) {
+      const p = byNumber.get(Number(n)) as Tensor;
+      for (const [name, v] of Object.entries(s)) {
+        if (v instanceof Tensor && v.ndim > 0 && !sameShape(v.shape, p.shape)) {
+          throw new ShapeError(`loadStateDict: state ${name} of parameter ${n} has shape ${show(v.shape)}, the parameter has ${show(p.shape)}`);
+        }
+      }
+    }
+    saved.paramGroups.forEach(({ params: _, ...options }, i) => Object.assign(this.paramGroups[i], options));
+    this.state.clear();
+    for (const [n, s] of Object.entries(saved.state)) {
+      const copy: ParamState = {};
+      for (const [name, v] of Object.entries(s)) copy[name] = v instanceof Tensor ? noGrad(() => v.detach().clone()) : v;
+      for (const v of Object.values(copy)) if (v instanceof Tensor) v.kept = true;
+      this.state.set(byNumber.get(Number(n)) as Tensor, copy);
+    }
+  }
+}
+
+/** Throws unless `value` is a number of at least 0. */
+export function atLeastZero(optimizer: string, name: string, value: number): void {
+  if (!(value >= 0)) throw new ValueError(`${optimizer}: ${name} ${value} must be at least 0`);
+}
+
+/** Throws unless `value` lies in [0, 1). */
+export function fraction(optimizer: string, name: string, value: number): void {
+  if (!(value >= 0 && value < 1)) throw new ValueError(`${optimizer}: ${name} ${value} must be at least 0 and below 1`);
+}
