@@ -13,7 +13,8 @@ export interface ScatterOptions extends Axes {
 export function scatter(X: Plottable, Y: Plottable, { legend = [], ...axes }: ScatterOptions = {}): Figure {
   const ys = toSeries(Y, 'Y');
   const xs = toSeries(X, 'X');
-  if (xs.length !== ys.length && xs.length !== 1) throw new ShapeError(`X: has ${xs.length} groups and Y has ${ys.length}; expected as many, or one`);
+  if (xs.length !== ys.length && xs.length !== 1)
+    throw new ShapeError(`X: has ${xs.length} groups and Y has ${ys.length}; expected as many, or one`);
   const shapes = ['o', 's', '^', 'd', 'v', '+'];
   const series = ys.map((y, i) => {
     const x = xs.length === 1 ? xs[0]! : xs[i]!;
@@ -32,7 +33,12 @@ export function bar(labels: readonly (string | number)[], heights: Plottable, ax
     data: { values: ys.map((y, i) => ({ label: String(labels[i]), y: Number.isFinite(y) ? y : null })) },
     mark: { type: 'bar', cornerRadiusEnd: 2 },
     encoding: {
-      x: { field: 'label', type: 'nominal', sort: null, axis: { title: axes.xlabel ?? null, labelAngle: labels.join('').length > 42 ? -40 : 0, ticks: false } },
+      x: {
+        field: 'label',
+        type: 'nominal',
+        sort: null,
+        axis: { title: axes.xlabel ?? null, labelAngle: labels.join('').length > 42 ? -40 : 0, ticks: false },
+      },
       y: quantity('y', axes.ylabel, axes),
     },
   };
@@ -47,7 +53,8 @@ export interface HistogramOptions extends Axes {
 
 /** How many values fall into each bin; a list of sequences is drawn as bars side by side. Values that are not finite are left out. */
 export function histogram(values: Plottable, { bins = 20, legend = [], ...axes }: HistogramOptions = {}): Figure {
-  if (!Number.isInteger(bins) || bins < 1 || bins > 10_000) throw new ValueError(`bins: is ${bins}; expected a whole number from 1 to 10000`);
+  if (!Number.isInteger(bins) || bins < 1 || bins > 10_000)
+    throw new ValueError(`bins: is ${bins}; expected a whole number from 1 to 10000`);
   const groups = toSeries(values, 'values').map((group) => group.filter(Number.isFinite));
   const all = groups.flat();
   let low = axes.xlim?.[0] ?? all.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
@@ -60,14 +67,25 @@ export function histogram(values: Plottable, { bins = 20, legend = [], ...axes }
     const counts = new Array<number>(bins).fill(0);
     for (const value of group) if (value >= low && value <= high) counts[Math.min(bins - 1, Math.floor((value - low) / width))]!++;
     const share = width / groups.length; // groups stand side by side inside a bin
-    return counts.map((count, b) => ({ from: low + b * width + g * share, to: low + b * width + (g + 1) * share, count, zero: 0, s: names[g] }));
+    return counts.map((count, b) => ({
+      from: low + b * width + g * share,
+      to: low + b * width + (g + 1) * share,
+      count,
+      zero: 0,
+      s: names[g],
+    }));
   });
   const spec = {
     ...titled(axes),
     data: { values: rows },
     mark: { type: 'rect', stroke: colors.paper, strokeWidth: 0.6, clip: true },
     encoding: {
-      x: { field: 'from', type: 'quantitative', axis: { title: axes.xlabel ?? null }, scale: { zero: false, nice: false, domain: [low, high] } },
+      x: {
+        field: 'from',
+        type: 'quantitative',
+        axis: { title: axes.xlabel ?? null },
+        scale: { zero: false, nice: false, domain: [low, high] },
+      },
       x2: { field: 'to' },
       y: quantity('count', axes.ylabel ?? 'count', axes),
       y2: { field: 'zero' },
@@ -94,7 +112,10 @@ export function heatmap(matrix: Plottable, options: HeatmapOptions = {}): Figure
   const { rowLabels, columnLabels, ...axes } = options;
   const rows = toMatrix(matrix, 'matrix');
   const columns = rows[0]?.length ?? 0;
-  for (const [name, labels, size] of [['rowLabels', rowLabels, rows.length], ['columnLabels', columnLabels, columns]] as const) {
+  for (const [name, labels, size] of [
+    ['rowLabels', rowLabels, rows.length],
+    ['columnLabels', columnLabels, columns],
+  ] as const) {
     if (labels && labels.length !== size) throw new ShapeError(`${name}: has ${labels.length} names for ${size}; expected one each`);
   }
   const digits = options.digits === undefined ? (columns <= 12 ? 2 : null) : options.digits;
@@ -115,7 +136,14 @@ export function heatmap(matrix: Plottable, options: HeatmapOptions = {}): Figure
     layer: [
       {
         mark: { type: 'rect' },
-        encoding: { color: { field: 'v', type: 'quantitative', scale: { range: ['#eef3f9', '#8db8dd', '#2f74b5', '#0d3766'] }, legend: { orient: 'right', direction: 'vertical', gradientThickness: 10, gradientLength: 110 } } },
+        encoding: {
+          color: {
+            field: 'v',
+            type: 'quantitative',
+            scale: { range: ['#eef3f9', '#8db8dd', '#2f74b5', '#0d3766'] },
+            legend: { orient: 'right', direction: 'vertical', gradientThickness: 10, gradientLength: 110 },
+          },
+        },
       },
       ...(digits === null
         ? []
@@ -130,7 +158,10 @@ export function heatmap(matrix: Plottable, options: HeatmapOptions = {}): Figure
           ]),
     ],
   };
-  return new Figure(spec, { ...pixelSize(axes.figsize ?? [4.6, 3.8]), description: axes.description ?? `heat map of ${rows.length} by ${columns} values` });
+  return new Figure(spec, {
+    ...pixelSize(axes.figsize ?? [4.6, 3.8]),
+    description: axes.description ?? `heat map of ${rows.length} by ${columns} values`,
+  });
 }
 
 function titled({ title }: Axes): object {
@@ -138,5 +169,10 @@ function titled({ title }: Axes): object {
 }
 
 function quantity(field: string, label: string | undefined, { ylim, yscale = 'linear' }: Axes): object {
-  return { field, type: 'quantitative', axis: { title: label ?? null }, scale: { type: yscale === 'log' ? 'symlog' : 'linear', nice: ylim === undefined, ...(ylim && { domain: ylim }) } };
+  return {
+    field,
+    type: 'quantitative',
+    axis: { title: label ?? null },
+    scale: { type: yscale === 'log' ? 'symlog' : 'linear', nice: ylim === undefined, ...(ylim && { domain: ylim }) },
+  };
 }

@@ -1,7 +1,7 @@
 // A figure: a Vega-Lite specification with a size, rendered to SVG anywhere (no DOM, no canvas), or handed on as it is to notebooks.
 import { ValueError } from '../runtime/errors.ts';
-import { darkStyle, themeConfig } from './theme.ts';
 import { installTextMetrics } from './text-metrics.ts';
+import { darkStyle, themeConfig } from './theme.ts';
 
 /** A Vega-Lite view as plain JSON. */
 export type VegaLiteSpec = Readonly<Record<string, unknown>>;
@@ -29,7 +29,10 @@ export class Figure {
   readonly #spec: VegaLiteSpec;
 
   constructor(spec: VegaLiteSpec, { width = 336, height = 240, description = '' }: FigureOptions = {}) {
-    for (const [name, size] of [['width', width], ['height', height]] as const) {
+    for (const [name, size] of [
+      ['width', width],
+      ['height', height],
+    ] as const) {
       if (!(size >= 16 && size <= 16384)) throw new ValueError(`Figure: ${name} is ${size}; expected 16 to 16384 pixels`);
     }
     this.width = width;

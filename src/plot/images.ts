@@ -19,9 +19,17 @@ export interface ShowImagesOptions extends ImageRangeOptions {
  * The images in `numRows` rows of `numCols`. Each image is [H, W], [H, W, C] or [C, H, W] with C of 1, 3 or 4; a tensor
  * [N, …] of images serves as the list. Images beyond the grid are left out, missing ones leave their place empty.
  */
-export function showImages(images: Plottable | readonly Plottable[], numRows: number, numCols: number, options: ShowImagesOptions = {}): Figure {
+export function showImages(
+  images: Plottable | readonly Plottable[],
+  numRows: number,
+  numCols: number,
+  options: ShowImagesOptions = {},
+): Figure {
   const { titles = [], scale = 1.5, range } = options;
-  for (const [name, count] of [['numRows', numRows], ['numCols', numCols]] as const) {
+  for (const [name, count] of [
+    ['numRows', numRows],
+    ['numCols', numCols],
+  ] as const) {
     if (!Number.isInteger(count) || count < 1) throw new ValueError(`${name}: is ${count}; expected a whole number of at least 1`);
   }
   if (!(scale > 0)) throw new ValueError(`scale: is ${scale}; expected a positive number`);
@@ -44,7 +52,12 @@ export function showImages(images: Plottable | readonly Plottable[], numRows: nu
   });
   const width = numCols * side + (numCols - 1) * gap;
   const height = numRows * (side + head) + (numRows - 1) * gap;
-  const at = (field: string, size: number) => ({ field, type: 'quantitative', axis: null, scale: { domain: [0, size], range: [0, size], nice: false, zero: false } });
+  const at = (field: string, size: number) => ({
+    field,
+    type: 'quantitative',
+    axis: null,
+    scale: { domain: [0, size], range: [0, size], nice: false, zero: false },
+  });
   const encoding = { x: at('x', width), y: at('y', height) };
   const spec = {
     data: { values },
@@ -63,7 +76,12 @@ export function showImages(images: Plottable | readonly Plottable[], numRows: nu
         };
       }),
       ...(head > 0
-        ? [{ mark: { type: 'text', baseline: 'bottom', dy: -side / 2 - 4, limit: side + gap - 4 }, encoding: { ...encoding, text: { field: 'title' } } }]
+        ? [
+            {
+              mark: { type: 'text', baseline: 'bottom', dy: -side / 2 - 4, limit: side + gap - 4 },
+              encoding: { ...encoding, text: { field: 'title' } },
+            },
+          ]
         : []),
     ],
   };

@@ -29,8 +29,14 @@ export function toVector(value: unknown, argument: string): number[] {
   if (nested.every((item) => typeof item === 'number')) return nested as number[];
   const rows = nested.map((row) => (typeof row === 'number' ? [row] : row));
   if (rows.length === 1) return toVector(rows[0], argument);
-  if (rows.every((row) => row.length === 1)) return toVector(rows.map((row) => row[0]), argument);
-  throw new ShapeError(`${argument}: expected one dimension, but rows have ${rows[0]?.length ?? 0} elements; pass one row, or flatten it first`);
+  if (rows.every((row) => row.length === 1))
+    return toVector(
+      rows.map((row) => row[0]),
+      argument,
+    );
+  throw new ShapeError(
+    `${argument}: expected one dimension, but rows have ${rows[0]?.length ?? 0} elements; pass one row, or flatten it first`,
+  );
 }
 
 /** A list of sequences: one-dimensional input becomes a list of one. */
@@ -46,7 +52,10 @@ export function toMatrix(value: unknown, argument: string): number[][] {
   const rows = toSeries(value, argument);
   const width = rows[0]?.length ?? 0;
   const odd = rows.findIndex((row) => row.length !== width);
-  if (odd > 0) throw new ShapeError(`${argument}: row ${odd} has ${rows[odd]?.length} elements, row 0 has ${width}; a matrix needs rows of one length`);
+  if (odd > 0)
+    throw new ShapeError(
+      `${argument}: row ${odd} has ${rows[odd]?.length} elements, row 0 has ${width}; a matrix needs rows of one length`,
+    );
   return rows;
 }
 

@@ -69,7 +69,8 @@ export function lineFigure(series: readonly Series[], axes: Axes = {}): Figure {
     legend: named ? legend(formats) : null,
   };
   const outside = (limits: readonly [number, number] | undefined, axis: 'x' | 'y') =>
-    limits !== undefined && values.some((row) => row[axis] !== null && (row[axis] < Math.min(...limits) || row[axis] > Math.max(...limits)));
+    limits !== undefined &&
+    values.some((row) => row[axis] !== null && (row[axis] < Math.min(...limits) || row[axis] > Math.max(...limits)));
   const clip = outside(axes.xlim, 'x') || outside(axes.ylim, 'y'); // else markers on the frame would be cut in half
   const padding = formats.some((format) => format.marker !== null) ? 6 : 0; // markers stand clear of the frame
   const x = channel('x', values, { title: axes.xlabel, limits: axes.xlim, scale: xscale, padding });
@@ -118,7 +119,12 @@ function markerLayer(keys: string[], formats: LineFormat[], color: object, clip:
     mark: { type: 'point', filled: true, clip },
     encoding: {
       color,
-      shape: { field: 's', type: 'nominal', scale: { domain: keys, range: formats.map((format) => format.marker ?? 'circle') }, legend: null },
+      shape: {
+        field: 's',
+        type: 'nominal',
+        scale: { domain: keys, range: formats.map((format) => format.marker ?? 'circle') },
+        legend: null,
+      },
     },
   };
 }
@@ -126,7 +132,9 @@ function markerLayer(keys: string[], formats: LineFormat[], color: object, clip:
 // Constant colours and shapes, so that the legend of the lines stays the only one.
 function markersOnLines(keys: string[], formats: LineFormat[], clip: boolean): VegaLiteSpec[] {
   return formats.flatMap(({ marker, color }, i) =>
-    marker === null ? [] : [{ transform: [{ filter: { field: 's', equal: keys[i] } }], mark: { type: 'point', filled: true, clip, color, shape: marker } }],
+    marker === null
+      ? []
+      : [{ transform: [{ filter: { field: 's', equal: keys[i] } }], mark: { type: 'point', filled: true, clip, color, shape: marker } }],
   );
 }
 
@@ -134,7 +142,10 @@ function markersOnLines(keys: string[], formats: LineFormat[], clip: boolean): V
 function legend(formats: LineFormat[]): VegaLiteSpec {
   const marks = formats.every((format) => format.dash === null);
   const dashes = formats.map((format) => (format.dash?.length ? `[${format.dash}]` : '[1,0]'));
-  const perLine = dashes.slice(0, -1).map((dash, i) => `datum.index === ${i} ? ${dash} : `).join('');
+  const perLine = dashes
+    .slice(0, -1)
+    .map((dash, i) => `datum.index === ${i} ? ${dash} : `)
+    .join('');
   return {
     symbolType: marks ? 'circle' : 'stroke',
     ...(marks && { symbolSize: 60 }),
@@ -177,7 +188,10 @@ function decades(low: number, high: number): VegaLiteSpec {
   const values: number[] = [];
   for (let e = from; e <= to; e += step) values.push(10 ** e);
   const digits = [...'⁰¹²³⁴⁵⁶⁷⁸⁹'];
-  const raised = digits.reduce((inner, sup, d) => `replace(${inner}, /${d}/g, '${sup}')`, "replace(toString(round(log(datum.value) / LN10)), '-', '⁻')");
+  const raised = digits.reduce(
+    (inner, sup, d) => `replace(${inner}, /${d}/g, '${sup}')`,
+    "replace(toString(round(log(datum.value) / LN10)), '-', '⁻')",
+  );
   return { values, labelExpr: `'10' + ${raised}` };
 }
 

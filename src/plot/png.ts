@@ -19,7 +19,8 @@ export function encodePng({ width, height, channels, data }: Pixels): Uint8Array
   if (!Number.isInteger(width) || !Number.isInteger(height) || width < 1 || height < 1) {
     throw new ShapeError(`encodePng: the size is ${width} x ${height}; expected whole numbers of at least 1`);
   }
-  if (colorTypes[channels] === undefined) throw new ShapeError(`encodePng: channels is ${channels}; expected 1 (grey), 3 (RGB) or 4 (RGBA)`);
+  if (colorTypes[channels] === undefined)
+    throw new ShapeError(`encodePng: channels is ${channels}; expected 1 (grey), 3 (RGB) or 4 (RGBA)`);
   if (data.length !== width * height * channels) {
     throw new ShapeError(`encodePng: data has ${data.length} bytes; ${width} x ${height} x ${channels} needs ${width * height * channels}`);
   }

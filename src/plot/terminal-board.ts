@@ -1,6 +1,18 @@
 // What the terminal shows of a run, as text: title, charts side by side or under one another, progress bar, last numbers.
+
+import {
+  colorOfSeries,
+  type EpochEvent,
+  formatMetric,
+  formatSeconds,
+  kindOfSeries,
+  type Metrics,
+  type PointEvent,
+  type RunStart,
+  readableName,
+  type StepEvent,
+} from './progress.ts';
 import { bold, type ChartSeries, dim, displayWidth, fitWidth, paint, terminalChart } from './terminal-chart.ts';
-import { colorOfSeries, type EpochEvent, formatMetric, formatSeconds, kindOfSeries, type Metrics, type PointEvent, readableName, type RunStart, type StepEvent } from './progress.ts';
 
 const maxPoints = 4000;
 
@@ -84,7 +96,12 @@ export class TerminalBoard {
   /** Progress bar and the latest numbers, two lines. */
   status(columns: number, color = true): string[] {
     const { epochs } = this.#start;
-    const left = this.fraction >= 1 ? formatSeconds(this.#now() - this.#began) : Number.isNaN(this.secondsLeft) ? '' : `${formatSeconds(this.secondsLeft)} left`;
+    const left =
+      this.fraction >= 1
+        ? formatSeconds(this.#now() - this.#began)
+        : Number.isNaN(this.secondsLeft)
+          ? ''
+          : `${formatSeconds(this.secondsLeft)} left`;
     const speed = this.#steps > 0 ? `${formatRate(this.rate)} steps/s` : '';
     const head = ` epoch ${String(Math.min(epochs, this.#epoch)).padStart(String(epochs).length)}/${epochs} `;
     const tail = ` ${String(Math.floor(this.fraction * 100)).padStart(3)} %  ${[speed, left].filter((part) => part !== '').join('  ')}`;
@@ -104,7 +121,8 @@ export class TerminalBoard {
     }
     if (kinds.size === 0 || rows < 7) return [];
     const xlim = [0, Math.max(1, this.#start.epochs)] as const;
-    const chart = (title: string, series: ChartSeries[], width: number) => terminalChart(series, { columns: width, rows, title, xlabel: 'epoch', xlim, color });
+    const chart = (title: string, series: ChartSeries[], width: number) =>
+      terminalChart(series, { columns: width, rows, title, xlabel: 'epoch', xlim, color });
     const groups = [...kinds];
     const side = Math.min(groups.length, Math.floor(columns / 44));
     // Too narrow for panels: one chart with everything, as the book draws it.
@@ -115,7 +133,9 @@ export class TerminalBoard {
     }
     const width = Math.min(66, Math.floor((columns - 2) / side));
     const panels = groups.slice(0, side).map(([kind, series]) => chart(kind, series, width));
-    return (panels[0] ?? []).map((_, row) => panels.map((panel, i) => (i < panels.length - 1 ? padTo(panel[row] ?? '', width + 2) : (panel[row] ?? ''))).join(''));
+    return (panels[0] ?? []).map((_, row) =>
+      panels.map((panel, i) => (i < panels.length - 1 ? padTo(panel[row] ?? '', width + 2) : (panel[row] ?? ''))).join(''),
+    );
   }
 }
 

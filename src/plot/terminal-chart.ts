@@ -29,7 +29,8 @@ const bits = [
   [0x40, 0x80],
 ];
 
-export const paint = (text: string, color: number, on = true): string => (on ? `\x1b[38;5;${inks[color % inks.length]}m${text}\x1b[39m` : text);
+export const paint = (text: string, color: number, on = true): string =>
+  on ? `\x1b[38;5;${inks[color % inks.length]}m${text}\x1b[39m` : text;
 export const dim = (text: string, on = true): string => (on ? `\x1b[2m${text}\x1b[22m` : text);
 export const bold = (text: string, on = true): string => (on ? `\x1b[1m${text}\x1b[22m` : text);
 
@@ -40,7 +41,14 @@ export function displayWidth(text: string): number {
   for (const character of text.replace(/\x1b\[[0-9;?]*[A-Za-z]/g, '')) {
     const code = character.codePointAt(0)!;
     if (code < 32 || (code >= 0x300 && code <= 0x36f)) continue;
-    const wide = (code >= 0x1100 && code <= 0x115f) || (code >= 0x2e80 && code <= 0xa4cf) || (code >= 0xac00 && code <= 0xd7a3) || (code >= 0xf900 && code <= 0xfaff) || (code >= 0xfe30 && code <= 0xfe6f) || (code >= 0xff00 && code <= 0xff60) || (code >= 0x1f300 && code <= 0x1faff);
+    const wide =
+      (code >= 0x1100 && code <= 0x115f) ||
+      (code >= 0x2e80 && code <= 0xa4cf) ||
+      (code >= 0xac00 && code <= 0xd7a3) ||
+      (code >= 0xf900 && code <= 0xfaff) ||
+      (code >= 0xfe30 && code <= 0xfe6f) ||
+      (code >= 0xff00 && code <= 0xff60) ||
+      (code >= 0x1f300 && code <= 0x1faff);
     width += wide ? 2 : 1;
   }
   return width;
@@ -67,10 +75,10 @@ export function terminalChart(series: readonly ChartSeries[], options: ChartOpti
   const y = ticks(range(series, 'y'), Math.max(2, Math.floor((rows - 4) / 3)));
   const margin = Math.max(...y.labels.map((label) => label.length)) + 1;
   const width = Math.max(4, columns - margin - 2);
-  const height = Math.max(2, rows - 4); // title, axis, axis labels, legend
+  const height = Math.max(2, rows - (title === '' ? 3 : 4)); // title, axis, axis labels, legend
   const xrange = options.xlim ?? range(series, 'x');
   const cells = rasterize(series, { width, height, xrange, yrange: [y.low, y.high] });
-  const lines = [`${' '.repeat(margin + 2)}${bold(fitWidth(title, width), color)}`];
+  const lines = title === '' ? [] : [`${' '.repeat(margin + 2)}${bold(fitWidth(title, width), color)}`];
   const rowOf = (value: number) => Math.min(height - 1, Math.floor(((y.high - value) / (y.high - y.low)) * height));
   const labels = new Map(y.values.map((value, i) => [rowOf(value), y.labels[i] ?? ''] as const));
   for (let row = 0; row < height; row++) {

@@ -1,7 +1,8 @@
 // The view of a run in a terminal: live charts that redraw in place, or plain lines where the output is a file, a log or CI.
-import { displayWidth } from './terminal-chart.ts';
-import { formatRate, metricsLine, settingsLine, TerminalBoard } from './terminal-board.ts';
+
 import { type EpochEvent, formatSeconds, type PointEvent, type ProgressSink, type RunStart, type StepEvent } from './progress.ts';
+import { formatRate, metricsLine, settingsLine, TerminalBoard } from './terminal-board.ts';
+import { displayWidth } from './terminal-chart.ts';
 
 /** The part of a Node stream that the views use. */
 export interface TextStream {

@@ -27,7 +27,9 @@ const groups: readonly (readonly [number, string])[] = [
 ];
 const superscripts = '⁰¹²³⁴⁵⁶⁷⁸⁹⁻';
 
-const advance = new Map<string, number>(groups.flatMap(([width, characters]) => [...characters].map((character) => [character, width] as const)));
+const advance = new Map<string, number>(
+  groups.flatMap(([width, characters]) => [...characters].map((character) => [character, width] as const)),
+);
 for (const character of superscripts) advance.set(character, 340);
 
 /** Width in pixels of one line of `text` at `fontSize` pixels; bold letters run about 6 % wider. */

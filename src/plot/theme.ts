@@ -1,7 +1,6 @@
 // The look of every figure: colours (light and dark), type, grid; and matplotlib's format strings ('m--', 'C1-.', 'go:').
 import { ValueError } from '../runtime/errors.ts';
 
-
 /** Light colour -> its twin on a dark page. Figures are drawn in the light ones; a style sheet in the SVG swaps them. */
 const twins = {
   ink: ['#2b2f36', '#e6e8ec'],
@@ -58,7 +57,18 @@ export interface LineFormat {
 }
 
 const dashes: Record<string, number[]> = { '-': [], '--': [7, 4], '-.': [8, 3, 1.5, 3], ':': [1.5, 3] };
-const markers: Record<string, string> = { o: 'circle', '.': 'circle', s: 'square', '^': 'triangle-up', v: 'triangle-down', d: 'diamond', D: 'diamond', '+': 'cross', x: 'cross', '*': 'diamond' };
+const markers: Record<string, string> = {
+  o: 'circle',
+  '.': 'circle',
+  s: 'square',
+  '^': 'triangle-up',
+  v: 'triangle-down',
+  d: 'diamond',
+  D: 'diamond',
+  '+': 'cross',
+  x: 'cross',
+  '*': 'diamond',
+};
 
 /**
  * Reads a format string in matplotlib's form `[color][marker][line]`, in any order: 'C1', 'm--', 'go', 'k:'.
@@ -76,9 +86,12 @@ export function parseFormat(format: string, index: number): LineFormat {
   const marker = take(/[o.s^vdD+x*]/);
   const letter = cycled === undefined ? take(/[bgrcmykw]/) : undefined;
   if (rest !== '') {
-    throw new ValueError(`fmts[${index}]: '${format}' is not a line format; use a colour (b g r c m y k w, C0 to C9), a marker (o . s ^ v d + x *) and a line ('-', '--', '-.', ':')`);
+    throw new ValueError(
+      `fmts[${index}]: '${format}' is not a line format; use a colour (b g r c m y k w, C0 to C9), a marker (o . s ^ v d + x *) and a line ('-', '--', '-.', ':')`,
+    );
   }
-  const color = cycled !== undefined ? palette[Number(cycled[1])] : letter !== undefined ? letters[letter] : palette[index % palette.length];
+  const color =
+    cycled !== undefined ? palette[Number(cycled[1])] : letter !== undefined ? letters[letter] : palette[index % palette.length];
   return {
     color: color ?? colors.ink,
     dash: line !== undefined ? (dashes[line] ?? []) : marker !== undefined ? null : [],
@@ -89,7 +102,9 @@ export function parseFormat(format: string, index: number): LineFormat {
 /** CSS that turns every figure under `.fathom-figure` to its dark colours when the reader prefers a dark page. */
 export function darkStyle(): string {
   const pairs = [...Object.values(twins), ...cycle, ...extraTwins];
-  const rules = pairs.map(([light, dark]) => `.fathom-figure [fill="${light}"]{fill:${dark}}.fathom-figure [stroke="${light}"]{stroke:${dark}}`);
+  const rules = pairs.map(
+    ([light, dark]) => `.fathom-figure [fill="${light}"]{fill:${dark}}.fathom-figure [stroke="${light}"]{stroke:${dark}}`,
+  );
   return `@media (prefers-color-scheme:dark){${rules.join('')}}`;
 }
 

@@ -1,6 +1,6 @@
 // metrics.json: a run for machines. Its shape is `RunMetrics`; additions keep the number in `schema`, changes raise it.
 import type { Metrics } from '../plot/index.ts';
-import { finalMetrics, type DataSource, type RunRecord, type RunStatus, type SummaryRow } from './run-record.ts';
+import { type DataSource, finalMetrics, type RunRecord, type RunStatus, type SummaryRow } from './run-record.ts';
 
 /** A measured value; null stands for NaN and infinities, which JSON cannot hold. */
 export type JsonNumber = number | null;
@@ -36,11 +36,16 @@ export function runMetrics(run: RunRecord): RunMetrics {
     status: run.status,
     version: run.version,
     startedAt: run.startedAt,
-    settings: Object.fromEntries(Object.entries(run.settings).map(([key, value]) => [key, typeof value === 'number' ? number(value) : value])),
+    settings: Object.fromEntries(
+      Object.entries(run.settings).map(([key, value]) => [key, typeof value === 'number' ? number(value) : value]),
+    ),
     data: run.data,
     final: numbers(finalMetrics(run)),
     epochs: run.epochs.map(({ epoch, metrics, seconds }) => ({ epoch, seconds: number(seconds), metrics: numbers(metrics) })),
-    curves: run.curves.map((curve) => ({ name: curve.name, points: curve.points.map(({ x, y }): [JsonNumber, JsonNumber] => [number(x), number(y)]) })),
+    curves: run.curves.map((curve) => ({
+      name: curve.name,
+      points: curve.points.map(({ x, y }): [JsonNumber, JsonNumber] => [number(x), number(y)]),
+    })),
     summary,
     parameters: summary.reduce((sum, row) => sum + row.parameters, 0),
     images: (run.images ?? []).map(({ predicted, truth, correct }) => ({ predicted, truth, correct })),

@@ -39,8 +39,8 @@ export interface SummaryRow {
 export interface DataSource {
   /** The data set's name, such as 'Fashion-MNIST'. */
   name: string;
-  /** Real data, a procedural stand-in for data that is not at hand, or data that the lesson itself makes up. */
-  source: 'real' | 'stand-in' | 'generated';
+  /** Real data, a procedural stand-in for data that is not at hand, data that the lesson itself makes up; unknown when a run ended too early to say. */
+  source: 'real' | 'stand-in' | 'generated' | 'unknown';
   /** Where it came from: a folder, an address, a formula. */
   detail?: string;
   trainExamples?: number;
@@ -94,19 +94,27 @@ export function examine(run: RunRecord): RunRecord {
     if (!warnings.some((warning) => pattern.test(warning))) warnings.push(text);
   };
   if (run.data.source === 'stand-in') {
-    add(/stand-in/i, `${run.data.name} was not at hand: this run used a procedural stand-in of the same shapes, so its numbers are not comparable with published ones.`);
+    add(
+      /stand-in/i,
+      `${run.data.name} was not at hand: this run used a procedural stand-in of the same shapes, so its numbers are not comparable with published ones.`,
+    );
   }
   const planned = Number(run.settings['epochs']);
   if (run.status === 'stopped') {
     const of = planned > run.epochs.length ? ` of ${planned}` : '';
-    add(/stopped/i, `The run was stopped after ${run.epochs.length}${of} whole epoch${run.epochs.length === 1 && of === '' ? '' : 's'}; the numbers are those of the state it had reached.`);
+    add(
+      /stopped/i,
+      `The run was stopped after ${run.epochs.length}${of} whole epoch${run.epochs.length === 1 && of === '' ? '' : 's'}; the numbers are those of the state it had reached.`,
+    );
   }
   let { status } = run;
   for (const { name, points } of run.curves) {
     const bad = points.find(({ y }) => !Number.isFinite(y));
     if (bad === undefined) continue;
     if (status === 'completed') status = 'diverged';
-    warnings.push(`${readableName(name)} is not a finite number from epoch ${Number(bad.x.toFixed(2))} on: training diverged. A smaller learning rate is the first thing to try.`);
+    warnings.push(
+      `${readableName(name)} is not a finite number from epoch ${Number(bad.x.toFixed(2))} on: training diverged. A smaller learning rate is the first thing to try.`,
+    );
   }
   return { ...run, status, warnings };
 }

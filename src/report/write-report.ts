@@ -6,7 +6,16 @@ import { figureStyle } from '../plot/index.ts';
 import { html, raw } from './html.ts';
 import { runMetrics } from './metrics-json.ts';
 import { examine, type RunRecord } from './run-record.ts';
-import { epochsSection, figuresSection, imagesSection, modelSection, repeatSection, settingsSection, summarySentence, warningsSection } from './sections.ts';
+import {
+  epochsSection,
+  figuresSection,
+  imagesSection,
+  modelSection,
+  repeatSection,
+  settingsSection,
+  summarySentence,
+  warningsSection,
+} from './sections.ts';
 import { reportStyle } from './style.ts';
 
 export interface WrittenReport {
