@@ -1,0 +1,14 @@
+// The face of the modules: layers, containers, losses, initialisers and the functions behind them.
+
+export * from './activation.ts';
+export { clipGradNorm_, clipGradValue_ } from './clip.ts';
+export { markTransparent, ModuleList, Sequential } from './containers.ts';
+export { Conv2d, type Conv2dOptions, LazyConv2d } from './conv.ts';
+export * as functional from './functional.ts';
+export * as init from './init.ts';
+export { LazyLinear, Linear, type LinearOptions } from './linear.ts';
+export * from './losses.ts';
+export { type AnyModule, type ForwardHook, type ForwardPreHook, type LoadResult, Module, type StateDict } from './module.ts';
+export { isLazy, Parameter, UninitializedParameter } from './parameter.ts';
+export * from './pooling.ts';
+export { type LayerRow, LayerSummary } from './summary.ts';

@@ -1,0 +1,316 @@
+// Module: the base class of layers and networks. An instance is a function: `net(x)` runs its hooks and `forward`. Parameters, buffers
+// and child modules are found by walking the instance's own properties when they are asked for: no proxies, no setters, no registration.
+
+import { noGrad } from '../autograd/mode.ts';
+import { FathomError, ShapeError, ValueError } from '../runtime/errors.ts';
+import { copyInto } from '../ops/raw.ts';
+import { checkDType, type DType, isFloating } from '../tensor/dtype.ts';
+import { sameShape, show } from '../tensor/shape.ts';
+import { Tensor } from '../tensor/tensor.ts';
+import { isLazy, Parameter } from './parameter.ts';
+import { type LayerSummary, summarize } from './summary.ts';
+
+/** Any module, whatever it takes and gives. */
+// biome-ignore lint/suspicious/noExplicitAny: inputs are contravariant, so only any stands for every module
+export type AnyModule = Module<any, any>;
+
+/** Tensors by their path, such as 'layers.0.weight'. */
+export type StateDict = Record<string, Tensor>;
+
+/** Called with the inputs before forward; what it returns (a list of inputs) replaces them. */
+export type ForwardPreHook<In extends unknown[]> = (module: AnyModule, inputs: In) => In | undefined | void;
+/** Called with inputs and output after forward; what it returns replaces the output. */
+export type ForwardHook<In extends unknown[], Out> = (module: AnyModule, inputs: In, output: Out) => Out | undefined | void;
+
+/** What loadStateDict did not find a place for. */
+export interface LoadResult {
+  missing: string[];
+  unexpected: string[];
+}
+
+export interface Module<In extends unknown[] = [Tensor], Out = Tensor> {
+  (...inputs: In): Out;
+}
+
+/** Base class of layers and networks: extend it, put parameters and modules into fields, and write `forward`. */
+export abstract class Module<In extends unknown[] = [Tensor], Out = Tensor> {
+  /** True while training: dropout drops and batch normalisation uses the batch. */
+  training = true;
+  #buffers: Map<string, boolean> | null = null; // name to persistence
+  #preHooks: ForwardPreHook<In>[] | null = null;
+  #hooks: ForwardHook<In, Out>[] | null = null;
+
+  constructor() {
+    // biome-ignore lint/suspicious/noExplicitAny: the instance is this function, with the class's prototype
+    const call: any = (...inputs: In): Out => call.run(inputs);
+    // a function's own name and length would hide fields of the same name
+    delete call.name;
+    delete call.length;
+    // biome-ignore lint/correctness/noConstructorReturn: this is how an instance becomes callable
+    return Object.setPrototypeOf(call, new.target.prototype);
+  }
+
+  /** Computes the output. Call the module itself, so that hooks run. */
+  abstract forward(...inputs: In): Out;
+
+  /** What a call of the instance does. */
+  protected run(inputs: In): Out {
+    let ins = inputs;
+    if (this.#preHooks !== null) for (const hook of this.#preHooks) ins = hook(this as unknown as AnyModule, ins) ?? ins;
+    let out = this.forward(...ins);
+    if (this.#hooks !== null) for (const hook of this.#hooks) out = hook(this as unknown as AnyModule, ins, out) ?? out;
+    return out;
+  }
+
+  /** True when a forward hook watches this module. */
+  get hasHooks(): boolean {
+    return (this.#hooks?.length ?? 0) + (this.#preHooks?.length ?? 0) > 0;
+  }
+
+  /** Adds a hook that runs after forward; returns a function that removes it. */
+  registerForwardHook(hook: ForwardHook<In, Out>): () => void {
+    const list = (this.#hooks ??= []);
+    list.push(hook);
+    return () => void (list.includes(hook) && list.splice(list.indexOf(hook), 1));
+  }
+
+  /** Adds a hook that runs before forward; returns a function that removes it. */
+  registerForwardPreHook(hook: ForwardPreHook<In>): () => void {
+    const list = (this.#preHooks ??= []);
+    list.push(hook);
+    return () => void (list.includes(hook) && list.splice(list.indexOf(hook), 1));
+  }
+
+  /** Makes `tensor` a buffer: part of the state but not trained. Not saved when `persistent` is false. */
+  registerBuffer(name: string, tensor: Tensor | null, { persistent = true }: { persistent?: boolean } = {}): void {
+    if (tensor !== null) tensor.kept = true;
+    (this.#buffers ??= new Map()).set(name, persistent);
+    Object.assign(this, { [name]: tensor });
+  }
+
+  /** Adds a parameter under a name that is known at run time only. */
+  registerParameter(name: string, parameter: Parameter | null): void {
+    Object.assign(this, { [name]: parameter });
+  }
+
+  /** Adds a child module under a name that is known at run time only. */
+  addModule(name: string, module: AnyModule): this {
+    if (name === '' || name.includes('.')) throw new ValueError(`addModule: the name '${name}' must not be empty or contain a dot`);
+    Object.assign(this, { [name]: module });
+    return this;
+  }
+
+  /** Own parameters, without those of children. */
+  ownParameters(): [string, Parameter][] {
+    return Object.entries(this).filter((e): e is [string, Parameter] => e[1] instanceof Parameter);
+  }
+
+  /** Own buffers, without those of children. */
+  ownBuffers(): [string, Tensor][] {
+    const out: [string, Tensor][] = [];
+    for (const name of this.#buffers?.keys() ?? []) {
+      const t = (this as unknown as Record<string, unknown>)[name];
+      if (t instanceof Tensor) out.push([name, t]);
+    }
+    return out;
+  }
+
+  #savedBuffers(): [string, Tensor][] {
+    return this.ownBuffers().filter(([name]) => this.#buffers?.get(name) === true);
+  }
+
+  /** Child modules by field name; a module in two fields comes once. */
+  namedChildren(): [string, AnyModule][] {
+    const seen = new Set<unknown>();
+    return (Object.entries(this) as [string, unknown][]).filter((e): e is [string, AnyModule] => {
+      if (!(e[1] instanceof Module) || seen.has(e[1])) return false;
+      seen.add(e[1]);
+      return true;
+    });
+  }
+
+  /** Child modules. */
+  children(): AnyModule[] {
+    return this.namedChildren().map(([, m]) => m);
+  }
+
+  /** This module and all below it by path, parents first; each once. */
+  namedModules(prefix = '', seen: Set<unknown> = new Set()): [string, AnyModule][] {
+    if (seen.has(this)) return [];
+    seen.add(this);
+    const out: [string, AnyModule][] = [[prefix, this as unknown as AnyModule]];
+    for (const [name, child] of this.namedChildren()) out.push(...child.namedModules(prefix === '' ? name : `${prefix}.${name}`, seen));
+    return out;
+  }
+
+  /** This module and all below it. */
+  modules(): AnyModule[] {
+    return this.namedModules().map(([, m]) => m);
+  }
+
+  /** All parameters by path; a parameter that is used twice comes once. */
+  namedParameters(): [string, Parameter][] {
+    const seen = new Set<Tensor>();
+    const out: [string, Parameter][] = [];
+    for (const [path, m] of this.namedModules())
+      for (const [name, p] of m.ownParameters()) {
+        if (seen.has(p)) continue;
+        seen.add(p);
+        out.push([path === '' ? name : `${path}.${name}`, p]);
+      }
+    return out;
+  }
+
+  /** All parameters. */
+  parameters(): Parameter[] {
+    return this.namedParameters().map(([, p]) => p);
+  }
+
+  /** All buffers by path. */
+  namedBuffers(): [string, Tensor][] {
+    return this.namedModules().flatMap(([path, m]) => m.ownBuffers().map(([name, t]): [string, Tensor] => [path === '' ? name : `${path}.${name}`, t]));
+  }
+
+  /** All buffers. */
+  buffers(): Tensor[] {
+    return this.namedBuffers().map(([, t]) => t);
+  }
+
+  /** Everything under one path each, shared modules under every path, as in PyTorch's files. */
+  #entries(prefix: string, out: [string, Tensor][]): void {
+    for (const [name, p] of this.ownParameters()) out.push([prefix + name, p]);
+    for (const [name, t] of this.#savedBuffers()) out.push([prefix + name, t]);
+    for (const [name, value] of Object.entries(this) as [string, unknown][]) if (value instanceof Module) (value as Module).#entries(`${prefix}${name}.`, out);
+  }
+
+  /** Parameters and saved buffers by path. The tensors are the live ones: clone them to keep a snapshot. */
+  stateDict(): StateDict {
+    const entries: [string, Tensor][] = [];
+    this.#entries('', entries);
+    return Object.fromEntries(entries);
+  }
+
+  /**
+   * Copies a state dict into this module. With `strict` (the default) every name must be there on both sides, else ValueError; a shape
+   * that differs is always a ShapeError. Both list all offenders. Lazy layers take their shapes from the state.
+   */
+  loadStateDict(state: Readonly<StateDict>, { strict = true }: { strict?: boolean } = {}): LoadResult {
+    const own = this.stateDict();
+    const missing = Object.keys(own).filter((k) => !(k in state));
+    const unexpected = Object.keys(state).filter((k) => !(k in own));
+    const list = (names: string[]): string => names.slice(0, 12).join(', ') + (names.length > 12 ? `, and ${names.length - 12} more` : '');
+    if (strict && missing.length + unexpected.length > 0) {
+      const parts = [missing.length > 0 ? `missing: ${list(missing)}` : '', unexpected.length > 0 ? `unexpected: ${list(unexpected)}` : ''].filter((s) => s !== '');
+      throw new ValueError(`loadStateDict: the names do not match (${parts.join('; ')}); rename the entries, or pass { strict: false } to load what fits`);
+    }
+    const misfits: string[] = [];
+    for (const [name, t] of Object.entries(own)) {
+      const from = state[name];
+      if (from !== undefined && !isLazy(t) && !sameShape(from.shape, t.shape)) misfits.push(`${name} is ${show(t.shape)} here and ${show(from.shape)} in the state`);
+    }
+    if (misfits.length > 0) throw new ShapeError(`loadStateDict: shapes differ: ${misfits.join('; ')}; build the module with the sizes of the state`);
+    noGrad(() => {
+      for (const [name, t] of Object.entries(own)) {
+        const from = state[name];
+        if (from === undefined) continue;
+        if (isLazy(t)) t.materialize(from.shape);
+        copyInto(t, from);
+        t.storage.version++;
+      }
+    });
+    for (const m of this.modules()) m.afterLoad();
+    return { missing, unexpected };
+  }
+
+  /** Called after a state was loaded; lazy layers read their sizes from the parameters. */
+  protected afterLoad(): void {}
+
+  /** Runs `fn` on every module, children first, then on this one. */
+  apply(fn: (module: AnyModule) => void): this {
+    for (const child of this.children()) child.apply(fn);
+    fn(this as unknown as AnyModule);
+    return this;
+  }
+
+  /** Sets training mode here and below. */
+  train(on = true): this {
+    for (const m of this.modules()) m.training = on;
+    return this;
+  }
+
+  /** Sets evaluation mode here and below. */
+  eval(): this {
+    return this.train(false);
+  }
+
+  /** Sets requiresGrad of all parameters (false freezes the module). */
+  requiresGrad_(on = true): this {
+    for (const p of this.parameters()) p.requiresGrad = on;
+    return this;
+  }
+
+  /** Forgets the gradients of all parameters. */
+  zeroGrad(): void {
+    for (const p of this.parameters()) p.clearGrad();
+  }
+
+  /** Casts floating-point parameters and buffers to a dtype; a device name is checked and otherwise changes nothing here. */
+  to(target: DType | string): this {
+    if (target === 'cpu' || target === 'wasm') return this;
+    const dtype = checkDType(target, 'to: dtype or device');
+    for (const m of this.modules()) {
+      for (const [, p] of m.ownParameters()) if (isFloating(p.dtype)) p.castInPlace(dtype);
+      for (const [name, b] of m.ownBuffers()) if (isFloating(b.dtype) && b.dtype !== dtype) m.replaceBuffer(name, b.to(dtype));
+    }
+    return this;
+  }
+
+  /** Puts another tensor in the place of a buffer. */
+  replaceBuffer(name: string, t: Tensor): void {
+    t.kept = true;
+    Object.assign(this, { [name]: t });
+  }
+
+  /** Casts to float64. */
+  double(): this {
+    return this.to('float64');
+  }
+
+  /** Casts to float32. */
+  float(): this {
+    return this.to('float32');
+  }
+
+  /** Name of the class as it is printed. */
+  get kind(): string {
+    return this.constructor.name;
+  }
+
+  /** What stands between the parentheses in print. */
+  protected extraRepr(): string {
+    return '';
+  }
+
+  /** The tree of modules. */
+  toString(): string {
+    const children = this.namedChildren();
+    if (children.length === 0) return `${this.kind}(${this.extraRepr()})`;
+    const lines = children.map(([name, m]) => `  (${name}): ${String(m).replaceAll('\n', '\n  ')}`);
+    const extra = this.extraRepr();
+    return `${this.kind}(\n${extra === '' ? '' : `  ${extra}\n`}${lines.join('\n')}\n)`;
+  }
+
+  /** Runs the module on `inputs` in evaluation mode and tells output shapes and parameter counts layer by layer. `String(...)` makes a table. */
+  summary(...inputs: In): LayerSummary {
+    return summarize(this as unknown as AnyModule, inputs);
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString();
+  }
+}
+
+/** Throws when a parameter still waits for its first input. */
+export function checkMaterialized(name: string, parameters: Iterable<Tensor>): void {
+  for (const p of parameters) if (isLazy(p)) throw new FathomError(`${name}: a lazy parameter has no shape yet; run the module once on an input first`);
+}
