@@ -6,10 +6,17 @@ import './autograd/setup.ts';
 export * as autograd from './autograd/index.ts';
 export { backward, type BackwardOptions, detectAnomaly, grad } from './autograd/engine.ts';
 export { enableGrad, isGradEnabled, noGrad, setGradEnabled } from './autograd/mode.ts';
+export * from './ops/activations.ts';
 export * from './ops/cast.ts';
 export * from './ops/create.ts';
+export * from './ops/elementwise.ts';
 export { FloatScalar, float, type Scalar, type TensorLike } from './ops/elementwise-apply.ts';
+export * from './ops/gather.ts';
+export * from './ops/join.ts';
+export * from './ops/matmul.ts';
 export * from './ops/read.ts';
+export { all, amax, amin, any, argmax, argmin, mean, type ReduceOptions, sum, sumToShape } from './ops/reduce.ts';
+export * from './ops/softmax.ts';
 export {
   asStrided,
   clone,

@@ -22,6 +22,7 @@ export const fashionLabels: readonly string[] = [
 ];
 
 const side = 28;
+const columns = new Float64Array(3 * side);
 const painters = [tShirt, trouser, pullover, dress, coat, sandal, shirt, sneaker, bag, ankleBoot];
 
 /** Options of {@link fashionStandIn}. */
@@ -100,14 +101,21 @@ function weave(material: Float32Array, draw: Draw, patterned: number): void {
   const edge = draw.range(8, 17);
   const cells = kind === 'print' ? Float32Array.from({ length: 144 }, () => (draw.chance(0.5) ? 1 : draw.range(0, 1) * 0.6)) : undefined;
   const cell = draw.range(1.4, 3);
+  const stripe = (v: number, by: number): number => (((v + phase) / period) % 1 < width ? 1 - by : 1);
+  // All but the print is a sum of products of a row's and a column's factor: sin(a + b) = sin a cos b + cos a sin b.
+  for (let x = 0; x < side; x++) {
+    const across = kind === 'check' ? base * stripe(x, depth / 2) : base;
+    columns[x * 3] = across * (1 + light * (x - 14) - curve * (x - 13.5) * (x - 13.5));
+    columns[x * 3 + 1] = across * fold * Math.sin(fx * x + phase);
+    columns[x * 3 + 2] = across * fold * Math.cos(fx * x + phase);
+  }
   for (let y = 0; y < side; y++) {
+    const down =
+      kind === 'stripes' ? stripe(y, depth) : kind === 'check' ? stripe(y, depth / 2) : kind === 'blocks' && y < edge ? 1 - depth : 1;
+    const [s, c] = [Math.sin(fy * y), Math.cos(fy * y)];
     for (let x = 0; x < side; x++) {
-      let tone = base * (1 + light * (x - 14) + fold * Math.sin(fx * x + fy * y + phase) - curve * (x - 13.5) * (x - 13.5));
-      if (kind === 'stripes') tone *= ((y + phase) / period) % 1 < width ? 1 - depth : 1;
-      else if (kind === 'check')
-        tone *= (((y + phase) / period) % 1 < width ? 1 - depth / 2 : 1) * (((x + phase) / period) % 1 < width ? 1 - depth / 2 : 1);
-      else if (kind === 'blocks') tone *= y < edge ? 1 - depth : 1;
-      else if (cells !== undefined) tone *= 1 - depth * cells[(Math.floor(y / cell) % 12) * 12 + (Math.floor((x + 0.5 * y) / cell) % 12)];
+      let tone = down * (columns[x * 3] + columns[x * 3 + 1] * c + columns[x * 3 + 2] * s);
+      if (cells !== undefined) tone *= 1 - depth * cells[(Math.floor(y / cell) % 12) * 12 + (Math.floor((x + 0.5 * y) / cell) % 12)];
       material[y * side + x] = tone;
     }
   }

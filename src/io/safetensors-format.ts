@@ -49,70 +49,89 @@ const dtypeOfName = new Map<string, DType>(Object.entries(nameOfDType).map(([d, 
 const maxHeader = 100_000_000;
 const prefixLength = 8;
 
-const bytesOf = (data: TypedArray): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+/** The bytes under a typed array. */
+export const bytesOf = (data: TypedArray): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 const list = (shape: readonly number[]): string => `[${shape.join(', ')}]`;
 
+/** What a header says of a tensor. */
+export type EntryShape = Pick<ArrayEntry, 'dtype' | 'shape'>;
+
 /**
- * The pieces of a safetensors file, ready to be written one after another. The header keeps the order of `entries`; the bytes
- * are laid out by falling element size, so that every tensor is aligned. Throws a FormatError for an entry that cannot be stored.
+ * The header of a safetensors file (its length in front) and the order in which the tensors' bytes follow. The header keeps the
+ * order of `entries`; the bytes are laid out by falling element size, so that every tensor is aligned.
+ * Throws a FormatError for an entry that cannot be stored.
  */
-export function safetensorsPieces(entries: Iterable<readonly [string, ArrayEntry]>, metadata: Metadata = {}): Uint8Array[] {
-  const all = [...entries];
+export function safetensorsLayout(
+  entries: readonly (readonly [string, EntryShape])[],
+  metadata: Metadata = {},
+): { head: Uint8Array; order: number[] } {
   const seen = new Set<string>();
-  for (const [name, { dtype, shape, data }] of all) {
-    if (name === '__metadata__')
+  for (const [name, { dtype }] of entries) {
+    if (name === '__metadata__') {
       throw new FormatError("safetensors: a tensor cannot be named '__metadata__', the format keeps that name for itself; rename it");
+    }
     if (seen.has(name)) throw new FormatError(`safetensors: two tensors are named '${name}'; give each its own name`);
     seen.add(name);
-    if (nameOfDType[dtype] === undefined)
+    if (nameOfDType[dtype] === undefined) {
       throw new FormatError(
         `safetensors: '${name}' is ${dtype}, which the format lacks; cast it to one of ${[...dtypeOfName.values()].join(', ')}`,
       );
-    const want = shape.reduce((n, d) => n * d, dtypeSize[dtype]);
-    if (data.byteLength !== want)
-      throw new FormatError(
-        `safetensors: '${name}' holds ${data.byteLength} bytes, its shape ${list(shape)} of ${dtype} needs ${want}; pass all elements and no more`,
-      );
+    }
   }
   for (const [key, value] of Object.entries(metadata)) {
-    if (typeof value !== 'string')
+    if (typeof value !== 'string') {
       throw new FormatError(
         `safetensors: metadata.${key} is of type ${typeof value}; the format stores text only, pass String(value) or JSON.stringify(value)`,
       );
+    }
   }
-  const laidOut = all.map((_, i) => i).sort((i, j) => dtypeSize[all[j][1].dtype] - dtypeSize[all[i][1].dtype] || i - j);
-  const spans: [number, number][] = new Array(all.length);
+  const order = entries.map((_, i) => i).sort((i, j) => dtypeSize[entries[j][1].dtype] - dtypeSize[entries[i][1].dtype] || i - j);
+  const spans: [number, number][] = new Array(entries.length);
   let at = 0;
-  for (const i of laidOut) spans[i] = [at, (at += all[i][1].data.byteLength)];
+  for (const i of order) spans[i] = [at, (at += byteLengthOf(entries[i][1]))];
   // Written by hand rather than from an object: an object would move names such as '0' to the front.
-  const parts = all.map(
+  const parts = entries.map(
     ([name, { dtype, shape }], i) =>
       `${JSON.stringify(name)}:${JSON.stringify({ dtype: nameOfDType[dtype], shape: [...shape], data_offsets: spans[i] })}`,
   );
   if (Object.keys(metadata).length > 0) parts.unshift(`"__metadata__":${JSON.stringify(metadata)}`);
   const json = new TextEncoder().encode(`{${parts.join(',')}}`);
   const padded = Math.ceil(json.length / 8) * 8;
-  if (padded > maxHeader)
+  if (padded > maxHeader) {
     throw new FormatError(
       `safetensors: the header would take ${padded} bytes, the format allows ${maxHeader}; split the tensors over several files or shorten the metadata`,
     );
+  }
   const head = new Uint8Array(prefixLength + padded).fill(0x20);
   new DataView(head.buffer).setBigUint64(0, BigInt(padded), true);
   head.set(json, prefixLength);
-  return [head, ...laidOut.map((i) => bytesOf(all[i][1].data))];
+  return { head, order };
 }
+
+const byteLengthOf = ({ dtype, shape }: EntryShape): number => shape.reduce((n, d) => n * d, dtypeSize[dtype]);
 
 /** A whole safetensors file as bytes. Throws a FormatError for an entry that cannot be stored. */
 export function encodeSafetensors(
   entries: Iterable<readonly [string, ArrayEntry]> | Readonly<Record<string, ArrayEntry>>,
   metadata: Metadata = {},
 ): Uint8Array<ArrayBuffer> {
-  const pieces = safetensorsPieces(Symbol.iterator in entries ? entries : Object.entries(entries), metadata);
-  const out = new Uint8Array(pieces.reduce((n, p) => n + p.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    out.set(piece, at);
-    at += piece.length;
+  const all = [...(Symbol.iterator in entries ? entries : Object.entries(entries))] as (readonly [string, ArrayEntry])[];
+  const { head, order } = safetensorsLayout(all, metadata);
+  for (const [name, { dtype, shape, data }] of all) {
+    const want = byteLengthOf({ dtype, shape });
+    if (data.byteLength !== want) {
+      throw new FormatError(
+        `safetensors: '${name}' holds ${data.byteLength} bytes, its shape ${list(shape)} of ${dtype} needs ${want}; pass all elements and no more`,
+      );
+    }
+  }
+  const out = new Uint8Array(all.reduce((n, [, e]) => n + e.data.byteLength, head.length));
+  out.set(head);
+  let at = head.length;
+  for (const i of order) {
+    const { data } = all[i][1];
+    out.set(bytesOf(data), at);
+    at += data.byteLength;
   }
   return out;
 }

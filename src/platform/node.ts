@@ -5,10 +5,14 @@ import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Worker } from 'node:worker_threads';
+import { wasmFeatures } from './features.ts';
 import type { Platform, WorkerHandle, WorkerStart } from './platform.ts';
 
 // From dist/platform the first place holds the kernels, from src/platform (tests run the sources) the second.
 const places = ['../kernels/', '../../dist/kernels/'].map((path) => fileURLToPath(new URL(path, import.meta.url)));
+// Node 20 has relaxed SIMD behind a flag that takes effect for modules compiled later; newer versions have it anyway.
+if (!wasmFeatures().relaxedSimd) setFlagsFromString('--experimental-wasm-relaxed-simd');
+
 const modules = new Map<string, WebAssembly.Module>();
 
 // A string, because a worker file would need another name when the sources run uncompiled.
@@ -59,5 +63,6 @@ export const platform: Platform = {
   kernels,
   kernelsPlace: () => places.join(' or '),
   startWorker,
+  collectGarbage,
   collectGarbage,
 };

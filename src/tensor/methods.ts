@@ -2,8 +2,14 @@
 // so an operation is written and documented once.
 
 import { backward, type BackwardOptions } from '../autograd/engine.ts';
+import { activationMethods } from '../ops/activations.ts';
 import { to, toBool, toDouble, toFloat, toInt, toLong } from '../ops/cast.ts';
+import { elementwiseMethods } from '../ops/elementwise.ts';
+import { gatherMethods } from '../ops/gather.ts';
+import { matmulMethods } from '../ops/matmul.ts';
 import { readMethods } from '../ops/read.ts';
+import { reduceMethods } from '../ops/reduce.ts';
+import { softmaxMethods } from '../ops/softmax.ts';
 import * as views from '../ops/view.ts';
 import { format } from './print.ts';
 import { Tensor } from './tensor.ts';
@@ -37,7 +43,16 @@ const viewMethods = {
 };
 
 /** All tables of methods. */
-const tables = { ...viewMethods, ...readMethods };
+const tables = {
+  ...viewMethods,
+  ...readMethods,
+  ...elementwiseMethods,
+  ...activationMethods,
+  ...reduceMethods,
+  ...gatherMethods,
+  ...matmulMethods,
+  ...softmaxMethods,
+};
 
 type Method<F> = F extends (x: Tensor, ...rest: infer R) => infer T ? (...rest: R) => T : never;
 type MethodsOf<T> = { [K in keyof T]: Method<T[K]> };

@@ -23,7 +23,7 @@ export interface Tensor extends TensorMethods {
 
 /** An n-dimensional array on a device, with automatic differentiation. Make one with `tensor`, `zeros`, `randn`, … */
 export class Tensor {
-  readonly storage: Storage;
+  storage: Storage;
   shape: Shape;
   strides: Shape;
   offset: number;
@@ -100,6 +100,13 @@ export class Tensor {
     this.strides = strides;
     this.offset = offset;
     this.#contiguous = undefined;
+  }
+
+  /** Moves this handle to another storage (lazy parameters that become real). */
+  replaceStorage(storage: Storage): void {
+    storage.retain();
+    this.storage.release();
+    this.storage = storage;
   }
 
   /** True when gradients flow to or through this tensor. */

@@ -1,0 +1,13 @@
+// The face of the data package: data sets, loaders, files with checksums, image transforms and Fashion-MNIST.
+
+export type { Checksums } from './checksum.ts';
+export { type Collated, defaultCollate } from './collate.ts';
+export { type BatchedDataset, type Dataset, Subset, TensorDataset, type TensorsOf } from './dataset.ts';
+export { DataError, type DataErrorKind } from './errors.ts';
+export { type FashionMnist, type FashionMnistOptions, fashionMnistFiles, loadFashionMnist } from './fashion-mnist.ts';
+export { fashionLabels, fashionStandIn, type StandInOptions } from './fashion-standin.ts';
+export { type DataFile, type DownloadProgress, type ResolvedFile, type ResolveOptions, resolveFile } from './fetch.ts';
+export { gunzip } from './gzip.ts';
+export { type IdxArray, parseIdx } from './idx.ts';
+export { DataLoader, type LoaderOptions } from './loader.ts';
+export { resize, toTensor, toUnit } from './transforms.ts';

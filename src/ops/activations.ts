@@ -1,0 +1,81 @@
+// Activation functions: one row each. Gradients follow from the expressions.
+
+import { ValueError } from '../runtime/errors.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { apply, applyInPlace, type ElementwiseOp } from './elementwise-apply.ts';
+import { changeInPlace } from './inplace.ts';
+import * as s from './scalar.ts';
+import { input, param } from './scalar.ts';
+
+const x = input(0);
+const row = (name: string, doc: string, expr: s.Expr, dtype: ElementwiseOp['dtype'] = 'float'): ElementwiseOp => ({ name, doc, arity: 1, expr, dtype });
+// Φ(x), the normal distribution function
+const normalCdf = s.mul(0.5, s.add(1, s.erf(s.mul(x, Math.SQRT1_2))));
+const cubic = s.mul(Math.sqrt(2 / Math.PI), s.add(x, s.mul(0.044715, s.mul(x, s.mul(x, x)))));
+
+const rows = {
+  relu: row('relu', 'max(x, 0)', s.relu(x), 'numeric'),
+  relu6: row('relu6', 'x between 0 and 6', s.where(s.logicalAnd(s.gt(x, 0), s.lt(x, 6)), x, s.clamp(x, 0, 6)), 'numeric'),
+  sigmoid: row('sigmoid', '1/(1 + e^-x)', s.sigmoid(x)),
+  tanh: row('tanh', 'hyperbolic tangent', s.tanh(x)),
+  silu: row('silu', 'x·sigmoid(x)', s.mul(x, s.sigmoid(x))),
+  mish: row('mish', 'x·tanh(softplus(x))', s.mul(x, s.tanh(s.softplus(x)))),
+  logsigmoid: row('logsigmoid', 'ln sigmoid(x)', s.logSigmoid(x)),
+  softsign: row('softsign', 'x/(1 + |x|)', s.div(x, s.add(1, s.abs(x)))),
+  tanhshrink: row('tanhshrink', 'x - tanh(x)', s.sub(x, s.tanh(x))),
+  geluExact: row('gelu', 'x·Φ(x)', s.mul(x, normalCdf)),
+  geluTanh: row('gelu', 'x·Φ(x) with tanh', s.mul(s.mul(0.5, x), s.add(1, s.tanh(cubic)))),
+  leakyRelu: row('leakyRelu', 'x, or slope·x below 0', s.where(s.gt(x, 0), x, s.mul(x, param(0)))),
+  elu: row('elu', 'x, or alpha·(e^x - 1) below 0', s.where(s.gt(x, 0), x, s.mul(param(0), s.expm1(s.min(x, 0))))),
+  softplus: row('softplus', 'ln(1 + e^(βx))/β', s.where(s.gt(s.mul(x, param(0)), param(1)), x, s.div(s.softplus(s.mul(x, param(0))), param(0)))),
+  hardtanh: row('hardtanh', 'x between two bounds', s.where(s.le(x, param(0)), param(0), s.where(s.ge(x, param(1)), param(1), x)), 'numeric'),
+} as const;
+
+const simple =
+  (op: ElementwiseOp) =>
+  (t: Tensor): Tensor =>
+    apply(op, [t]);
+
+/** max(x, 0). */
+export const relu = simple(rows.relu);
+/** x between 0 and 6. */
+export const relu6 = simple(rows.relu6);
+/** 1 / (1 + e^-x). */
+export const sigmoid = simple(rows.sigmoid);
+/** Hyperbolic tangent. */
+export const tanh = simple(rows.tanh);
+/** x·sigmoid(x) (Elfwing et al., 2018). */
+export const silu = simple(rows.silu);
+/** x·tanh(softplus(x)) (Misra, 2019). */
+export const mish = simple(rows.mish);
+/** ln sigmoid(x). */
+export const logsigmoid = simple(rows.logsigmoid);
+/** x / (1 + |x|). */
+export const softsign = simple(rows.softsign);
+/** x - tanh(x). */
+export const tanhshrink = simple(rows.tanhshrink);
+/** x·Φ(x) (Hendrycks and Gimpel, 2016); 'tanh' approximates Φ. */
+export function gelu(t: Tensor, { approximate = 'none' }: { approximate?: 'none' | 'tanh' } = {}): Tensor {
+  if (approximate !== 'none' && approximate !== 'tanh') throw new ValueError(`gelu: approximate '${String(approximate)}' is unknown; use 'none' or 'tanh'`);
+  return apply(approximate === 'tanh' ? rows.geluTanh : rows.geluExact, [t]);
+}
+/** x for x > 0, else negativeSlope·x. */
+export const leakyRelu = (t: Tensor, { negativeSlope = 0.01 }: { negativeSlope?: number } = {}): Tensor => apply(rows.leakyRelu, [t], [negativeSlope]);
+/** x for x > 0, else alpha·(eˣ - 1) (Clevert et al., 2016). */
+export const elu = (t: Tensor, { alpha = 1 }: { alpha?: number } = {}): Tensor => apply(rows.elu, [t], [alpha]);
+/** ln(1 + e^(βx))/β; x itself where βx exceeds the threshold. */
+export const softplus = (t: Tensor, { beta = 1, threshold = 20 }: { beta?: number; threshold?: number } = {}): Tensor => apply(rows.softplus, [t], [beta, threshold]);
+/** x between two bounds. */
+export const hardtanh = (t: Tensor, { minVal = -1, maxVal = 1 }: { minVal?: number; maxVal?: number } = {}): Tensor => apply(rows.hardtanh, [t], [minVal, maxVal]);
+
+const inPlace =
+  (op: ElementwiseOp) =>
+  (t: Tensor): Tensor =>
+    applyInPlace(op, t, [], [], changeInPlace);
+
+export const activationMethods = {
+  relu, sigmoid, tanh, silu, gelu, softplus,
+  relu_: inPlace(rows.relu),
+  sigmoid_: inPlace(rows.sigmoid),
+  tanh_: inPlace(rows.tanh),
+};
