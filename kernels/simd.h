@@ -53,7 +53,7 @@ template <class V> INLINE V splat(Elem<V> x) {
   if constexpr (sizeof(V) == sizeof(Elem<V>)) {
     return bit_cast<V>(x);
   } else {
-    V v;
+    V v{};
     for (int i = 0; i < lanes_of<V>; i++) v[i] = x;
     return v;
   }
@@ -117,6 +117,26 @@ template <class V> INLINE V vsqrt(V v) {
     return v;
   }
 }
+
+// Rounding to integers, lane by lane; `vround` rounds halves to even.
+#if defined(__clang__)
+template <class V> INLINE V vfloor(V v) { return __builtin_elementwise_floor(v); }
+template <class V> INLINE V vceil(V v) { return __builtin_elementwise_ceil(v); }
+template <class V> INLINE V vtrunc(V v) { return __builtin_elementwise_trunc(v); }
+template <class V> INLINE V vround(V v) { return __builtin_elementwise_rint(v); }
+#else
+template <class V, class F> INLINE V lanewise(V v, F f) {
+  if constexpr (is_scalar<V>) return V(f(v));
+  else {
+    for (int i = 0; i < lanes_of<V>; i++) v[i] = Elem<V>(f(v[i]));
+    return v;
+  }
+}
+template <class V> INLINE V vfloor(V v) { return lanewise(v, [](double x) { return __builtin_floor(x); }); }
+template <class V> INLINE V vceil(V v) { return lanewise(v, [](double x) { return __builtin_ceil(x); }); }
+template <class V> INLINE V vtrunc(V v) { return lanewise(v, [](double x) { return __builtin_trunc(x); }); }
+template <class V> INLINE V vround(V v) { return lanewise(v, [](double x) { return __builtin_rint(x); }); }
+#endif
 
 template <class V> INLINE V vabs(V v) {
   using I = IntOf<V>;

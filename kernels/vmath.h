@@ -65,6 +65,22 @@ template <class V> INLINE V vexp(V x) {
   return p * pow2i<V>(half) * pow2i<V>(I(n - half));
 }
 
+// 2^x.
+template <class V> INLINE V vexp2(V x) {
+  using E = Elem<V>;
+  using F = FloatFormat<E>;
+  using I = IntOf<V>;
+  const V top = splat<V>(E(F::bias + 2)), bottom = splat<V>(E(-F::bias - F::mantissa - 2));
+  x = select(x > top, top, x);
+  x = select(x < bottom, bottom, x);
+  const V t = x + splat<V>(F::magic);
+  const I n = bits(t) - bits(splat<V>(F::magic));
+  const V r = (x - (t - splat<V>(F::magic))) * splat<V>(E(0.69314718055994531));
+  const V p = fma(exp_tail(r), r, splat<V>(E(1)));
+  const I half = n >> Elem<I>(1);
+  return p * pow2i<V>(half) * pow2i<V>(I(n - half));
+}
+
 // e^x - 1 for x <= 40 (enough for tanh and friends); accurate near 0.
 template <class V> INLINE V vexpm1_bounded(V x) {
   using E = Elem<V>;
@@ -138,6 +154,30 @@ template <class V> INLINE V vlog(V x) {
   y = select(x == splat<V>(E(0)), V(-inf), y);
   y = select(x < splat<V>(E(0)), splat<V>(E(__builtin_nan(""))), y);
   return select(x != x, x, y);
+}
+
+// Base-2 logarithm, exact for powers of two.
+template <class V> INLINE V vlog2(V x) {
+  using E = Elem<V>;
+  using F = FloatFormat<E>;
+  const auto tiny = x < splat<V>(F::smallest);
+  IntOf<V> k;
+  const V m = split_exponent(V(select(tiny, V(x * splat<V>(F::to_normal)), x)), k);
+  V e = int_to_float<V>(k);
+  e = select(tiny, V(e - splat<V>(E(F::mantissa))), e);
+  V y = e + log_core(V(m - splat<V>(E(1))), splat<V>(E(0))) * splat<V>(E(1.4426950408889634));
+  const V inf = splat<V>(E(__builtin_inf()));
+  y = select(x == inf, inf, y);
+  y = select(x == splat<V>(E(0)), V(-inf), y);
+  y = select(x < splat<V>(E(0)), splat<V>(E(__builtin_nan(""))), y);
+  return select(x != x, x, y);
+}
+
+// e^x - 1.
+template <class V> INLINE V vexpm1(V x) {
+  using E = Elem<V>;
+  const V top = splat<V>(E(sizeof(E) == 4 ? 17 : 38));  // above, the 1 no longer matters
+  return select(x > top, vexp(x), vexpm1_bounded(V(select(x > top, top, x))));
 }
 
 // log(1 + x), exact to a few ulp near 0 (Kahan: log(u) * x / (u - 1) with u = 1 + x rounded).

@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -82,7 +83,8 @@ async function runTask(task) {
     'out.wasm',
   ];
   const { out, log } = await runTool('wasm-ld', args, files);
-  await WebAssembly.compile(out['out.wasm']);
+  if (process.versions.v8.startsWith('11.')) setFlagsFromString('--experimental-wasm-relaxed-simd');
+  await WebAssembly.compile(out['out.wasm']); // a module the engine refuses must not replace a good one
   writeAtomic(task.output, out['out.wasm']);
   return log;
 }
@@ -90,12 +92,16 @@ async function runTask(task) {
 /** Runs tasks over a few worker threads (each holds its own copy of the compiler); returns the messages of those that failed. */
 async function runAll(tasks, size) {
   const failures = [];
+  const times = [];
   let next = 0;
   const one = () =>
     new Promise((resolve) => {
       const worker = new Worker(fileURLToPath(import.meta.url));
       let task;
+      let since = 0;
       const advance = () => {
+        if (task !== undefined) times.push([task.label, performance.now() - since]);
+        since = performance.now();
         task = tasks[next++];
         if (task === undefined) {
           worker.terminate();
@@ -114,6 +120,7 @@ async function runAll(tasks, size) {
       advance();
     });
   await Promise.all(Array.from({ length: Math.min(size, tasks.length) }, one));
+  if (process.env.DEBUG) for (const [label, ms] of times.sort((a, b) => b[1] - a[1])) console.log(`${(ms / 1000).toFixed(1)} s ${label}`);
   return failures;
 }
 

@@ -1,0 +1,63 @@
+// Scalar functions in double precision that the cold scalar operations use (kernels/math*.cpp name the source of each formula).
+#pragma once
+#include "core.h"
+
+namespace fathom {
+
+// Elementary functions. (math_elementary.cpp)
+f64 m_exp(f64 x);
+f64 m_exp2(f64 x);
+f64 m_expm1(f64 x);
+f64 m_log(f64 x);
+f64 m_log2(f64 x);
+f64 m_log10(f64 x);
+f64 m_log1p(f64 x);
+f64 m_sin(f64 x);
+f64 m_cos(f64 x);
+f64 m_tan(f64 x);
+f64 m_asin(f64 x);
+f64 m_acos(f64 x);
+f64 m_atan(f64 x);
+f64 m_atan2(f64 y, f64 x);
+f64 m_sinh(f64 x);
+f64 m_cosh(f64 x);
+f64 m_tanh(f64 x);
+f64 m_asinh(f64 x);
+f64 m_acosh(f64 x);
+f64 m_atanh(f64 x);
+f64 m_pow(f64 a, f64 b);
+f64 m_hypot(f64 a, f64 b);
+f64 m_fmod(f64 a, f64 b);
+// sin(pi x) and cos(pi x), exact at integers and halves.
+f64 m_sinpi(f64 x);
+f64 m_cospi(f64 x);
+
+// The error function and its kin. (math_erf.cpp)
+f64 m_erf(f64 x);
+f64 m_erfc(f64 x);
+f64 m_erfcx(f64 x);
+f64 m_erfinv(f64 x);
+f64 m_ndtri(f64 p);
+f64 m_log_ndtr(f64 x);
+
+// Gamma and zeta functions. (math_gamma.cpp)
+f64 m_lgamma(f64 x);
+f64 m_digamma(f64 x);
+f64 m_zeta(f64 s, f64 q);
+f64 m_polygamma(f64 n, f64 x);
+f64 m_igamma(f64 a, f64 x);
+f64 m_igammac(f64 a, f64 x);
+
+// Bessel functions. (math_bessel.cpp)
+f64 m_i0(f64 x);
+f64 m_i0e(f64 x);
+f64 m_i1(f64 x);
+f64 m_i1e(f64 x);
+f64 m_j0(f64 x);
+f64 m_j1(f64 x);
+f64 m_y0(f64 x);
+f64 m_y1(f64 x);
+f64 m_k0(f64 x);
+f64 m_k1(f64 x);
+
+}  // namespace fathom
