@@ -128,7 +128,7 @@ export class Trainer extends HyperParameters {
         this.optim.step();
       });
       this.trainBatchIdx++;
-      this.progress?.step({ epoch: this.epoch + 1, step: this.trainBatchIdx, metrics: { ...this.#last } });
+      this.progress?.step({ epoch: this.epoch + 1, step: ((this.trainBatchIdx - 1) % this.numTrainBatches) + 1, metrics: { ...this.#last } });
       await this.breathe?.();
       await pressureYield();
       if (this.stopped) return;

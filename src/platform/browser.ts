@@ -64,11 +64,6 @@ async function collectGarbage(): Promise<void> {
   }
 }
 
-// A page cannot ask for a collection; a macrotask lets one happen and finalisers run.
-function collectGarbage(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
-}
-
 export const platform: Platform = {
   name: 'browser',
   hardwareConcurrency: Math.max(1, globalThis.navigator?.hardwareConcurrency ?? 1),
@@ -77,6 +72,5 @@ export const platform: Platform = {
   kernels: (name) => modules.get(name),
   kernelsPlace: () => `${place.href}${trouble}`,
   startWorker,
-  collectGarbage,
   collectGarbage,
 };

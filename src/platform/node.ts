@@ -64,5 +64,4 @@ export const platform: Platform = {
   kernelsPlace: () => places.join(' or '),
   startWorker,
   collectGarbage,
-  collectGarbage,
 };

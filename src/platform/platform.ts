@@ -27,8 +27,6 @@ export interface Platform {
   kernelsPlace(): string;
   /** Starts a worker that joins the pool and never comes back; it does not keep the process alive. */
   startWorker(start: WorkerStart): WorkerHandle;
-  /** Collects garbage as far as the platform allows, and gives finalisers a turn. */
-  collectGarbage(): Promise<void>;
   /** Asks the garbage collector to run, and lets finalisers run: storages that nobody holds return to the pool. */
   collectGarbage(): Promise<void>;
 }

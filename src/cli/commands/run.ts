@@ -91,7 +91,7 @@ export async function runLesson(wanted: string, options: RunOptions, environment
   const written = await writeReport(out, record);
   const model = await exists(join(out, 'model.safetensors'), Date.parse(began.at));
   tell(examine(record), written, model, options.json, stdout, stderr);
-  if (record.status === 'stopped') return exitCodes.interrupted;
+  if (interrupts.signal.aborted) return exitCodes.interrupted;
   return examine(record).status === 'diverged' ? exitCodes.failure : exitCodes.ok;
 }
 
@@ -122,7 +122,8 @@ function complete(made: RunRecord | undefined, { lesson, context, recorder, fact
     timings: { totalSeconds: seconds },
   };
   const epochs = record.epochs.length > 0 ? record.epochs : recorder.epochs;
-  const unfinished = signal.aborted && !(planned !== undefined && epochs.length >= planned);
+  const steps = (planned ?? Number.POSITIVE_INFINITY) * (recorder.started?.stepsPerEpoch ?? 0);
+  const unfinished = signal.aborted && (planned === undefined || epochs.length < planned || recorder.steps < steps);
   const warnings = [...record.warnings];
   if (quick) warnings.push('A quick run (--quick): less data and fewer epochs than the lesson asks for.');
   const settings: Record<string, string | number | boolean> = {
