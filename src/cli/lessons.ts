@@ -1,10 +1,5 @@
 // The lessons that `fathom run` knows. Each is loaded only when it runs.
-import type { Lesson, LessonModule } from './context.ts';
-
-// src/lessons/<name>.ts
-async function load(name: string): Promise<LessonModule> {
-  return (await import(`../lessons/${name}.ts`)) as LessonModule;
-}
+import type { Lesson } from './context.ts';
 
 export const lessons: readonly Lesson[] = [
   {
@@ -13,7 +8,7 @@ export const lessons: readonly Lesson[] = [
     title: 'Linear Regression Implementation from Scratch',
     dataset: 'synthetic',
     minutes: 0.1,
-    load: () => load('linear-regression-scratch'),
+    load: () => import('../lessons/linear-regression-scratch.ts'),
   },
   {
     id: '3.5',
@@ -21,7 +16,7 @@ export const lessons: readonly Lesson[] = [
     title: 'Concise Implementation of Linear Regression',
     dataset: 'synthetic',
     minutes: 0.1,
-    load: () => load('linear-regression'),
+    load: () => import('../lessons/linear-regression.ts'),
   },
   {
     id: '4.4',
@@ -29,7 +24,7 @@ export const lessons: readonly Lesson[] = [
     title: 'Softmax Regression Implementation from Scratch',
     dataset: 'Fashion-MNIST',
     minutes: 0.5,
-    load: () => load('softmax-scratch'),
+    load: () => import('../lessons/softmax-scratch.ts'),
   },
   {
     id: '4.5',
@@ -37,7 +32,7 @@ export const lessons: readonly Lesson[] = [
     title: 'Concise Implementation of Softmax Regression',
     dataset: 'Fashion-MNIST',
     minutes: 0.5,
-    load: () => load('softmax'),
+    load: () => import('../lessons/softmax.ts'),
   },
   {
     id: '7.6',
@@ -45,6 +40,6 @@ export const lessons: readonly Lesson[] = [
     title: 'Convolutional Neural Networks (LeNet)',
     dataset: 'Fashion-MNIST',
     minutes: 2,
-    load: () => load('lenet'),
+    load: () => import('../lessons/lenet.ts'),
   },
 ];

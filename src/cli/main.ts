@@ -1,11 +1,10 @@
 #!/usr/bin/env node
 // The `fathom` command.
-import { readFileSync } from 'node:fs';
+
+import { version } from '../version.ts';
 import { lessons } from './lessons.ts';
 import { runCli } from './program.ts';
 import { runtime } from './runtime.ts';
-
-const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
 
 // A reader that goes away (`fathom list | head -1`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -16,7 +15,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 const code = await runCli(process.argv.slice(2), {
   lessons,
   runtime,
-  version: manifest.version,
+  version,
   stdout: process.stdout,
   stderr: process.stderr,
 });

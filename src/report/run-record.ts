@@ -112,6 +112,7 @@ export function examine(run: RunRecord): RunRecord {
     const bad = points.find(({ y }) => !Number.isFinite(y));
     if (bad === undefined) continue;
     if (status === 'completed') status = 'diverged';
+    if (run.warnings.some((warning) => /diverg|finite|NaN/i.test(warning))) break; // the lesson has said it already
     warnings.push(
       `${readableName(name)} is not a finite number from epoch ${Number(bad.x.toFixed(2))} on: training diverged. A smaller learning rate is the first thing to try.`,
     );

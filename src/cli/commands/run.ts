@@ -1,7 +1,7 @@
 // `fathom run`: prepares device, seed and folder, runs a lesson with a live view, writes its report, and says what came out.
 import { mkdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { formatSeconds, type ProgressSink, type TextStream, terminalProgress } from '../../plot/index.ts';
+import { formatSeconds, type ProgressSink, readableName, type TextStream, terminalProgress } from '../../plot/index.ts';
 import { metricsLine } from '../../plot/terminal-board.ts';
 import { examine, finalMetrics, type RunRecord, runMetrics, type WrittenReport, writeReport } from '../../report/index.ts';
 import type { Lesson, LessonContext } from '../context.ts';
@@ -126,12 +126,12 @@ function complete(made: RunRecord | undefined, { lesson, context, recorder, fact
   const unfinished = signal.aborted && (planned === undefined || epochs.length < planned || recorder.steps < steps);
   const warnings = [...record.warnings];
   if (quick) warnings.push('A quick run (--quick): less data and fewer epochs than the lesson asks for.');
-  const settings: Record<string, string | number | boolean> = {
-    ...settingsOf(facts, seed),
-    ...(planned !== undefined && { epochs: planned }),
-    ...recorder.started?.settings,
-    ...record.settings,
-  };
+  const settings = mergeSettings(
+    settingsOf(facts, seed),
+    planned === undefined ? {} : { epochs: planned },
+    recorder.started?.settings ?? {},
+    record.settings,
+  );
   return {
     ...record,
     status: unfinished && record.status === 'completed' ? 'stopped' : record.status,
@@ -145,6 +145,13 @@ function complete(made: RunRecord | undefined, { lesson, context, recorder, fact
 
 function settingsOf({ device, variant, threads }: DeviceFacts, seed: number): Record<string, string | number> {
   return { device: variant === '' || variant === device ? device : `${device} (${variant})`, threads, seed };
+}
+
+// Later ones win; 'batchSize' and 'batch size' are one setting.
+function mergeSettings(...all: readonly RunRecord['settings'][]): RunRecord['settings'] {
+  const merged = new Map<string, readonly [name: string, value: string | number | boolean]>();
+  for (const [name, value] of all.flatMap((settings) => Object.entries(settings))) merged.set(readableName(name), [name, value]);
+  return Object.fromEntries(merged.values());
 }
 
 function tell(
