@@ -80,7 +80,8 @@ function checkIndex(index: number, length: number): void {
   }
 }
 
-/** The rows `indices` (all in range) of a tensor as a new tensor. One memory copy a row: no index tensor has to be built. */
+// The rows `indices` (all in range) of a tensor as a new tensor without history. On a CPU device the host sees the memory, and one
+// copy a row needs no index tensor; a device with memory of its own would take indexSelect here.
 function rows(t: Tensor, indices: ArrayLike<number>): Tensor {
   const rowShape = t.shape.slice(1);
   const size = numelOf(rowShape);

@@ -2,7 +2,7 @@
 
 import { fromTyped, hostCopy } from '../ops/create.ts';
 import { dense } from '../ops/raw.ts';
-import { permute } from '../ops/view.ts';
+import { permute, reshape } from '../ops/view.ts';
 import { DTypeError, ShapeError, ValueError } from '../runtime/errors.ts';
 import { numelOf, show } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -58,5 +58,5 @@ export function toUnit(images: Tensor): Tensor {
 export function toTensor(image: Tensor): Tensor {
   if (image.ndim !== 2 && image.ndim !== 3)
     throw new ShapeError(`toTensor: image is ${show(image.shape)}; [height, width] or [height, width, channels] was expected`);
-  return image.ndim === 2 ? toUnit(image).reshape([1, ...image.shape]) : toUnit(permute(image, [2, 0, 1]));
+  return image.ndim === 2 ? reshape(toUnit(image), [1, ...image.shape]) : toUnit(permute(image, [2, 0, 1]));
 }
