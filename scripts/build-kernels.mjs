@@ -1,6 +1,6 @@
 // Compiles kernels/*.cpp to dist/kernels/fathom-{simd,relaxed}{,-threads}.wasm with the clang of the npm package @yowasp/clang.
 //
-// node scripts/build-kernels.mjs [--variant NAME] [--force]
+// node scripts/build-kernels.mjs [--variant NAME,...] [--without FILE.cpp,...] [--force]
 // Objects are kept in .cache/kernels under a hash of their source, the headers and the flags, so only what changed is compiled.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -68,6 +68,7 @@ async function runTask(task) {
   const args = [
     ...Object.keys(files),
     '--no-entry',
+    '--export-dynamic',
     '--import-memory',
     `--max-memory=${PAGES * 65536}`,
     '--initial-memory=33554432',
@@ -125,7 +126,7 @@ async function runAll(tasks, size) {
 }
 
 /** Brings dist/kernels up to date; resolves to the names of the files that were rebuilt. */
-export async function buildKernels({ only = Object.keys(variants), force = false } = {}) {
+export async function buildKernels({ only = Object.keys(variants), force = false, without = [] } = {}) {
   mkdirSync(outputDir, { recursive: true });
   mkdirSync(cacheDir, { recursive: true });
   const names = readdirSync(sourceDir);
@@ -135,7 +136,7 @@ export async function buildKernels({ only = Object.keys(variants), force = false
       .sort()
       .map((name) => [name, readFileSync(join(sourceDir, name), 'utf8')]),
   );
-  const sources = names.filter((name) => name.endsWith('.cpp')).sort();
+  const sources = names.filter((name) => name.endsWith('.cpp') && !without.includes(name)).sort();
   const tool = readFileSync(join(root, 'node_modules', '@yowasp', 'clang', 'package.json'), 'utf8');
   // A source depends on the headers it includes, directly or through others.
   const headersOf = (text, seen = new Set()) => {
@@ -193,15 +194,18 @@ if (!isMainThread) {
   });
 } else if (process.argv[1] && fileURLToPath(import.meta.url) === process.argv[1]) {
   const start = performance.now();
-  const at = process.argv.indexOf('--variant');
-  const only = at > 0 ? process.argv[at + 1].split(',') : undefined;
+  const list = (flag) => {
+    const at = process.argv.indexOf(flag);
+    return at > 0 ? (process.argv[at + 1] ?? '').split(',') : undefined;
+  };
+  const only = list('--variant');
   const unknown = only?.find((name) => variants[name] === undefined);
   if (unknown !== undefined) {
     console.error(`--variant ${unknown}: expected one of ${Object.keys(variants).join(', ')}`);
     process.exit(2);
   }
   try {
-    const built = await buildKernels({ only, force: process.argv.includes('--force') });
+    const built = await buildKernels({ only, without: list('--without'), force: process.argv.includes('--force') });
     const seconds = ((performance.now() - start) / 1000).toFixed(1);
     console.log(built.length === 0 ? 'kernels: up to date' : `kernels: built ${built.join(', ')} in ${seconds} s`);
   } catch (error) {
