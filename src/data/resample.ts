@@ -37,28 +37,48 @@ function taps(input: number, output: number, antialias: boolean): Taps {
 // Bits behind the binary point of the fixed-point weights: 8 bits of grey and 2 bits of headroom leave 22 of 32.
 const fractionBits = 22;
 
-/** One direction: `n` lines of `input` elements `step` apart become lines of `output`; line l begins at starts(l). */
-function pass(
-  src: ArrayLike<number>,
-  dst: Uint8Array | Float32Array | Float64Array,
-  t: Taps,
-  lines: number,
-  srcStart: (l: number) => number,
-  dstStart: (l: number) => number,
-  step: number,
-): void {
-  const exact = !(dst instanceof Uint8Array);
-  const weights = exact ? t.weights : t.weights.map((w) => Math.round(w * 2 ** fractionBits));
-  const half = 2 ** (fractionBits - 1);
+type Pixels = Uint8Array | Float32Array | Float64Array;
+
+// Sums become elements: floats as they are, bytes from fixed point with rounding. The weights are not negative and sum to 1 up to
+// a unit or two of the last bit, so a byte cannot leave its range.
+function store(sums: Float64Array, dst: Pixels, at: number): void {
+  if (!(dst instanceof Uint8Array)) {
+    dst.set(sums, at);
+    return;
+  }
+  const half = 1 << (fractionBits - 1);
+  for (let x = 0; x < sums.length; x++) dst[at + x] = (sums[x] + half) >> fractionBits;
+}
+
+/** Across: each of `lines` lines of `width` elements becomes one of t.first.length elements. */
+function across(src: Pixels, dst: Pixels, t: Taps, lines: number, width: number): void {
+  const sums = new Float64Array(t.first.length);
+  const { first, count, weights } = t;
   for (let l = 0; l < lines; l++) {
-    const s0 = srcStart(l);
-    const d0 = dstStart(l);
-    for (let i = 0; i < t.first.length; i++) {
+    for (let i = 0; i < sums.length; i++) {
+      const from = l * width + first[i];
+      const w = i * t.width;
       let sum = 0;
-      const base = s0 + t.first[i] * step;
-      const w0 = i * t.width;
-      for (let k = 0; k < t.count[i]; k++) sum += src[base + k * step] * weights[w0 + k];
-      dst[d0 + i * step] = exact ? sum : Math.min(255, Math.max(0, Math.floor((sum + half) / 2 ** fractionBits)));
+      for (let k = 0; k < count[i]; k++) sum += src[from + k] * weights[w + k];
+      sums[i] = sum;
+    }
+    store(sums, dst, l * sums.length);
+  }
+}
+
+/** Down: each plane of `height` lines of `width` elements becomes one of t.first.length lines. */
+function down(src: Pixels, dst: Pixels, t: Taps, planes: number, height: number, width: number): void {
+  const sums = new Float64Array(width);
+  const outHeight = t.first.length;
+  for (let p = 0; p < planes; p++) {
+    for (let i = 0; i < outHeight; i++) {
+      sums.fill(0);
+      for (let k = 0; k < t.count[i]; k++) {
+        const from = (p * height + t.first[i] + k) * width;
+        const w = t.weights[i * t.width + k];
+        for (let x = 0; x < width; x++) sums[x] += src[from + x] * w;
+      }
+      store(sums, dst, (p * outHeight + i) * width);
     }
   }
 }
@@ -67,31 +87,26 @@ function pass(
  * Resizes `planes` images that follow one another, each `height` x `width` row-major, to `outHeight` x `outWidth`.
  * The result has the type of the source.
  */
-export function resampleBilinear<A extends Uint8Array | Float32Array | Float64Array>(
+export function resampleBilinear<A extends Pixels>(
   src: A,
   size: { planes: number; height: number; width: number; outHeight: number; outWidth: number },
   { antialias = true }: { antialias?: boolean } = {},
 ): A {
   const { planes, height, width, outHeight, outWidth } = size;
   const make = src.constructor as new (n: number) => A;
+  const weigh = (from: number, to: number): Taps => {
+    const t = taps(from, to, antialias);
+    return src instanceof Uint8Array ? { ...t, weights: t.weights.map((w) => Math.round(w * 2 ** fractionBits)) } : t;
+  };
   let now = src;
   if (outWidth !== width) {
     const next = new make(planes * height * outWidth);
-    pass(
-      now,
-      next,
-      taps(width, outWidth, antialias),
-      planes * height,
-      (l) => l * width,
-      (l) => l * outWidth,
-      1,
-    );
+    across(now, next, weigh(width, outWidth), planes * height, width);
     now = next;
   }
   if (outHeight !== height) {
     const next = new make(planes * outHeight * outWidth);
-    const start = (rows: number) => (l: number) => Math.floor(l / outWidth) * rows * outWidth + (l % outWidth);
-    pass(now, next, taps(height, outHeight, antialias), planes * outWidth, start(height), start(outHeight), outWidth);
+    down(now, next, weigh(height, outHeight), planes, height, outWidth);
     now = next;
   }
   return now === src ? (src.slice() as A) : now;

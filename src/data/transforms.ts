@@ -1,7 +1,7 @@
 // Image transforms of the data pipelines on tensors: resizing as torchvision does it, and scaling of bytes to [0, 1].
 
 import { fromTyped, hostCopy } from '../ops/create.ts';
-import { dense } from '../ops/raw.ts';
+import { dense, empty, window } from '../ops/raw.ts';
 import { permute, reshape } from '../ops/view.ts';
 import { DTypeError, ShapeError, ValueError } from '../runtime/errors.ts';
 import { numelOf, show } from '../tensor/shape.ts';
@@ -48,10 +48,12 @@ const unit = Float32Array.from({ length: 256 }, (_, v) => v / 255);
 export function toUnit(images: Tensor): Tensor {
   if (images.dtype !== 'uint8')
     throw new DTypeError(`toUnit: images is ${images.dtype}; uint8 was expected, values of other types are not divided by 255`);
-  const bytes = hostCopy(dense(images)) as Uint8Array;
-  const out = new Float32Array(bytes.length);
-  for (let i = 0; i < bytes.length; i++) out[i] = unit[bytes[i]];
-  return fromTyped(out, images.shape, 'float32');
+  const source = dense(images);
+  const out = empty(images.shape, 'float32');
+  // Windows are taken after the allocation, which may move the memory.
+  const [from, to] = [window(source), window(out)] as [Uint8Array, Float32Array];
+  for (let i = 0; i < from.length; i++) to[i] = unit[from[i]];
+  return out;
 }
 
 /** One image as networks take it: uint8 [H, W] or [H, W, C] becomes float32 [1, H, W] or [C, H, W] in [0, 1]. ShapeError for other shapes. */

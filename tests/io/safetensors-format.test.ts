@@ -1,5 +1,6 @@
 // The safetensors format on typed arrays: round trips, and every false claim a file can make.
 
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FormatError } from '../../src/io/errors.ts';
 import { type ArrayEntry, decodeSafetensors, encodeSafetensors } from '../../src/io/safetensors-format.ts';
@@ -129,5 +130,33 @@ describe('entries that cannot be stored', () => {
     expect(() => encodeSafetensors({ __metadata__: one })).toThrow('keeps that name for itself');
     expect(() => encodeSafetensors({ a: { ...one, shape: [2] } })).toThrow('its shape [2] of uint8 needs 2');
     expect(() => encodeSafetensors({ a: one }, { n: 1 as unknown as string })).toThrow('metadata.n is of type number');
+  });
+});
+
+describe('any damage', () => {
+  it('is a FormatError or a file that still decodes, never another error', () => {
+    const whole = encodeSafetensors(
+      {
+        'a.weight': { dtype: 'float32', shape: [2, 3], data: new Float32Array(6) },
+        'a.flag': { dtype: 'bool', shape: [3], data: new Uint8Array(3) },
+      },
+      { format: 'pt' },
+    );
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.nat(whole.length - 1), fc.nat(255)), { minLength: 1, maxLength: 4 }),
+        fc.nat(whole.length),
+        (changes, length) => {
+          const damaged = whole.slice(0, length > whole.length / 2 ? whole.length : length);
+          for (const [at, value] of changes) if (at < damaged.length) damaged[at] = value;
+          try {
+            decodeSafetensors(damaged);
+          } catch (error) {
+            expect(error).toBeInstanceOf(FormatError);
+          }
+        },
+      ),
+      { numRuns: 1000 },
+    );
   });
 });
