@@ -1,0 +1,266 @@
+// CONV_WEIGHT_GRAD: every weight's gradient is a dot product, over images and pixels, of the output's gradient with the input shifted by its tap.
+//
+// Both are staged with the same row pitch (conv_stencil.h), so the dot products run over long contiguous rows; the sums stay in vector lanes until
+// a block of images is done. Where the weights are few, images are cut into fixed parts whose partial results are added in order.
+#include "conv_stencil.h"
+
+namespace fathom {
+
+constexpr i64 INPUT_BYTES = 448 << 10, GRAD_BYTES = 448 << 10, ROW_BYTES = 64 << 10;
+static_assert(INPUT_BYTES + GRAD_BYTES + ROW_BYTES + 4096 <= SCRATCH_BYTES, "scratch is too small");
+
+// Two taps against R rows: out[i * ld + j] += sum over images and n vectors of a[i] * b_j. a: [image][n][R] vectors.
+template <class T, int R>
+static NOINLINE void dot_tile(i32 images, i32 n, const T* a, i32 a_image, const T* b0, const T* b1, i32 b_image, T* out, i32 ld, i32 two) {
+  using V = Vec<T>;
+  constexpr int L = LANES<T>;
+  V s0[R], s1[R];
+  for (int i = 0; i < R; i++) s0[i] = s1[i] = V{};
+  for (i32 image = 0; image < images; image++) {
+    const T *p = a, *q0 = b0, *q1 = b1;
+    for (i32 v = 0; v < n; v++) {
+      const V x0 = load<V>(q0), x1 = load<V>(q1);
+      for (int i = 0; i < R; i++) {
+        KEEP_ORDER;
+        const V g = load<V>(p + i * L);
+        s0[i] = fma(g, x0, s0[i]);
+        s1[i] = fma(g, x1, s1[i]);
+      }
+      KEEP_ORDER;
+      p += R * L;
+      q0 += L;
+      q1 += L;
+    }
+    a += a_image;
+    b0 += b_image;
+    b1 += b_image;
+  }
+  for (int i = 0; i < R; i++) {
+    out[i * ld] += hsum(s0[i]);
+    if (two) out[i * ld + 1] += hsum(s1[i]);
+  }
+}
+
+template <class T> using DotTile = void (*)(i32, i32, const T*, i32, const T*, const T*, i32, T*, i32, i32);
+template <class T, int R = TILE_ROWS> static INLINE DotTile<T> dot_tile_of(i64 rows) {
+  if constexpr (R == 1) return dot_tile<T, 1>;
+  else return rows >= R ? dot_tile<T, R> : dot_tile_of<T, R - 1>(rows);
+}
+
+// How the work is cut; depends on the sizes alone.
+struct GradPlan {
+  i64 block_m, channels;  // output and input channels of a block of weights
+  i64 m_blocks, c_blocks, parts;
+  i64 rows, cols, images;  // pixels and images staged at a time
+  i64 strips, segments, image_blocks;
+  StageShape shape;
+  i64 vectors;  // of a staged image of the gradient
+};
+
+template <class T> struct WeightGrad {
+  Conv c;
+  Axis rows, cols;
+  i64 kernel;
+  const Tap* tap;
+  const i32* offset;
+  const T *x, *dy;
+  T *dw, *dbias;
+  GradPlan p;
+};
+
+template <class T> static bool make_plan(WeightGrad<T>& s) {
+  constexpr i64 L = LANES<T>, MR = TILE_ROWS;
+  GradPlan& p = s.p;
+  const Conv& c = s.c;
+  const i64 M = c.out_group(), C = c.in_group();
+  p.block_m = M <= 64 ? M : round_up(ceil_div(M, ceil_div(M, 48)), MR);
+  p.channels = ceil_div(C, ceil_div(C, max_of(288 / s.kernel, i64(1))));
+  p.cols = s.cols.grid <= 1024 ? s.cols.grid : 512;
+  const auto fits = [&](i64 rows, i64 images) {
+    p.rows = rows;
+    p.images = images;
+    p.shape = stage_shape(s.rows, s.cols, rows, p.cols, images);
+    p.vectors = ceil_div((rows - 1) * p.shape.pitch + p.cols, L);
+    return p.channels * p.shape.channel + TILE_COLS<T> <= INPUT_BYTES / i64(sizeof(T)) &&
+           images * p.block_m * p.vectors * L <= GRAD_BYTES / i64(sizeof(T)) && round_up(rows * p.shape.pitch, L) <= ROW_BYTES / i64(sizeof(T));
+  };
+  i64 pieces = 1;
+  for (;;) {
+    const i64 rows = ceil_div(s.rows.grid, pieces);
+    if (fits(rows, 1)) break;
+    if (rows > 1) pieces++;
+    else if (p.channels > 1) p.channels = ceil_div(p.channels, 2);
+    else if (p.cols > 64) p.cols = ceil_div(p.cols, 2);
+    else if (p.block_m > MR) p.block_m = round_up(p.block_m / 2, MR);
+    else return false;
+  }
+  const i64 rows = p.rows;
+  if (rows == s.rows.grid && p.cols == s.cols.grid) {
+    i64 images = 1;
+    while (images < c.N && images < 8 && images * rows * p.cols < 2048 && fits(rows, images + 1)) images++;
+    fits(rows, images);
+  }
+  p.strips = ceil_div(s.rows.grid, p.rows);
+  p.segments = ceil_div(s.cols.grid, p.cols);
+  p.image_blocks = ceil_div(c.N, p.images);
+  p.m_blocks = ceil_div(M, p.block_m);
+  p.c_blocks = ceil_div(C, p.channels);
+  const i64 blocks = c.groups * p.m_blocks * p.c_blocks, units = p.image_blocks * p.strips * p.segments;
+  p.parts = blocks >= 12 ? 1 : min_of(ceil_div(24, blocks), units);
+  // Partial results of all parts must fit the shared memory.
+  const i64 capacity = (SHARED_BYTES - (256 << 10)) / i64(sizeof(T));
+  p.parts = max_of(min_of(p.parts, capacity / (c.Cout * (C * s.kernel + 1))), i64(1));
+  p.parts = ceil_div(units, ceil_div(units, p.parts));
+  return true;
+}
+
+// The gradient of `height` output channels, interleaved vector by vector with zeros in the columns that no output has; returns nothing, adds the
+// plain sums to `sums` where given.
+template <class T>
+static NOINLINE void stage_grad(const WeightGrad<T>& s, T* to, T* row, i64 n0, i64 images, i64 channel, i64 height, i64 t0, i64 rows, i64 u0, i64 cols,
+                                T* sums) {
+  using V = Vec<T>;
+  constexpr i64 L = LANES<T>;
+  const i64 plane = s.c.OH * s.c.OW, pitch = s.p.shape.pitch;
+  for (i64 n = 0; n < images; n++)
+    for (i64 i = 0; i < height; i++) {
+      const T* from = s.dy + ((n0 + n) * s.c.Cout + channel + i) * plane + t0 * s.c.OW + u0;
+      T* at = row;
+      for (i64 t = 0; t < rows; t++, at += pitch, from += s.c.OW) {
+        i64 u = 0;
+        for (; u + L <= cols; u += L) store(at + u, load<V>(from + u));
+        for (; u < cols; u++) at[u] = from[u];
+        for (; u < pitch; u++) at[u] = 0;
+      }
+      for (T* end = row + s.p.vectors * L; at < end; at++) *at = 0;
+      T* out = to + (n * s.p.vectors * height + i) * L;
+      V sum{};
+      for (i64 v = 0; v < s.p.vectors; v++, out += height * L) {
+        const V g = load<V>(row + v * L);
+        store(out, g);
+        sum += g;
+      }
+      if (sums) sums[i] += hsum(sum);
+    }
+}
+
+// Units [begin, end) of images and pixels for one block of weights, added to dw (and dbias).
+template <class T>
+static NOINLINE void grad_block(const WeightGrad<T>& s, T* dw, T* dbias, i64 group, i64 m0, i64 c0, i64 begin, i64 end) {
+  constexpr i64 L = LANES<T>, MR = TILE_ROWS;
+  const Conv& c = s.c;
+  const GradPlan& p = s.p;
+  u8* memory = static_cast<u8*>(thread_scratch());
+  T* input = reinterpret_cast<T*>(memory);
+  T* grad = reinterpret_cast<T*>(memory + INPUT_BYTES);
+  T* row = reinterpret_cast<T*>(memory + INPUT_BYTES + GRAD_BYTES);
+  const i64 C = c.in_group(), K = C * s.kernel, channels = min_of(p.channels, C - c0), taps = channels * s.kernel;
+  const i64 M = min_of(p.block_m, c.out_group() - m0), plane = c.H * c.W, first = group * c.out_group() + m0;
+  const i64 a_rows = p.vectors * L;
+  for (i64 i = 0; i < M; i++) {
+    T* to = dw + (first + i) * K + c0 * s.kernel;
+    for (i64 k = 0; k < taps; k++) to[k] = 0;
+    if (dbias && c0 == 0) dbias[first + i] = 0;
+  }
+  for (i64 unit = begin; unit < end; unit++) {
+    const i64 u0 = unit % p.segments * p.cols, t0 = unit / p.segments % p.strips * p.rows, n0 = unit / (p.segments * p.strips) * p.images;
+    const i64 images = min_of(p.images, c.N - n0), rows = min_of(p.rows, s.rows.grid - t0), cols = min_of(p.cols, s.cols.grid - u0);
+    stage(input, p.shape, s.rows, s.cols, s.x + (n0 * c.Cin + group * C + c0) * plane, c.H, c.W, c.Cin * plane, channels, images, t0, u0);
+    for (i64 m = 0; m < M; m += MR) {
+      const i64 height = min_of(MR, M - m);
+      T* a = grad + m * a_rows * images;
+      stage_grad(s, a, row, n0, images, first + m, height, t0, rows, u0, cols, dbias && c0 == 0 ? dbias + first + m : nullptr);
+    }
+    const i32 vectors = static_cast<i32>(ceil_div((rows - 1) * p.shape.pitch + cols, L));
+    for (i64 m = 0; m < M; m += MR) {
+      const i64 height = min_of(MR, M - m);
+      const T* a = grad + m * a_rows * images;
+      const DotTile<T> tile = dot_tile_of<T>(height);
+      T* out = dw + (first + m) * K + c0 * s.kernel;
+      for (i64 k = 0; k < taps; k += 2) {
+        const bool two = k + 1 < taps;
+        const T* b = input + s.offset[k];
+        tile(static_cast<i32>(images), vectors, a, static_cast<i32>(height * a_rows), b, two ? input + s.offset[k + 1] : b,
+             static_cast<i32>(p.shape.image), out + k, static_cast<i32>(K), two);
+      }
+    }
+  }
+}
+
+template <class T> static NOINLINE void plain_weight_grad(const Conv& c, const T* x, T* dw, const T* dy, T* dbias) {
+  const i64 in = c.in_group(), kernel = c.KH * c.KW, out = max_of(c.out_group(), i64(1));
+  parallel_for(c.Cout, 1, [&](i64 begin, i64 end) {
+    for (i64 co = begin; co < end; co++) {
+      if (dbias) {
+        T sum = 0;
+        for (i64 n = 0; n < c.N; n++)
+          for (i64 i = 0; i < c.OH * c.OW; i++) sum += dy[(n * c.Cout + co) * c.OH * c.OW + i];
+        dbias[co] = sum;
+      }
+      for (i64 k = 0; k < in * kernel; k++) {
+        const i64 ci = co / out * in + k / kernel, kh = k / c.KW % c.KH, kw = k % c.KW;
+        T sum = 0;
+        for (i64 n = 0; n < c.N; n++)
+          for (i64 oh = 0; oh < c.OH; oh++) {
+            const i64 ih = oh * c.SH - c.PH + kh * c.DH;
+            if (ih < 0 || ih >= c.H) continue;
+            const T* from = x + ((n * c.Cin + ci) * c.H + ih) * c.W;
+            const T* g = dy + ((n * c.Cout + co) * c.OH + oh) * c.OW;
+            for (i64 ow = 0; ow < c.OW; ow++) {
+              const i64 iw = ow * c.SW - c.PW + kw * c.DW;
+              if (iw >= 0 && iw < c.W) sum += g[ow] * from[iw];
+            }
+          }
+        dw[co * in * kernel + k] = sum;
+      }
+    }
+  });
+}
+
+static Tap taps[MOST_TAPS];
+static i32 offsets[MOST_TAPS + 512];
+static i32 row_phase[MOST_TAPS], row_shift[MOST_TAPS], col_phase[MOST_TAPS], col_shift[MOST_TAPS];
+
+template <class T> static NOINLINE void weight_grad(const double* w) {
+  static WeightGrad<T> s{Conv(w), {}, {}, 0, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, {}};
+  s.c = Conv(w);
+  const Conv& c = s.c;
+  s.x = ptr<const T>(w[19]), s.dw = ptr<T>(w[20]), s.dy = ptr<const T>(w[21]), s.dbias = ptr<T>(w[22]);
+  s.kernel = c.KH * c.KW, s.tap = taps, s.offset = offsets;
+  if (c.Cout == 0) return;
+  if (c.N * c.OH * c.OW == 0 || c.in_group() == 0 || s.kernel == 0 || s.kernel > MOST_TAPS ||
+      !forward_axis(s.rows, c.OH, c.KH, c.SH, c.PH, c.DH, row_phase, row_shift) ||
+      !forward_axis(s.cols, c.OW, c.KW, c.SW, c.PW, c.DW, col_phase, col_shift) || !make_plan(s))
+    return plain_weight_grad(c, s.x, s.dw, s.dy, s.dbias);
+  const GradPlan& p = s.p;
+  for (i64 k = 0; k < s.kernel; k++)
+    taps[k] = {row_phase[k / c.KW], col_phase[k % c.KW], row_shift[k / c.KW], col_shift[k % c.KW], static_cast<i32>(k)};
+  for (i64 ch = 0; ch < p.channels; ch++)
+    for (i64 k = 0; k < s.kernel; k++) offsets[ch * s.kernel + k] = static_cast<i32>(ch * p.shape.channel) + tap_offset(p.shape, s.cols, taps[k]);
+  const i64 size = c.Cout * c.in_group() * s.kernel, stride = size + c.Cout;
+  const i64 units = p.image_blocks * p.strips * p.segments, per_part = ceil_div(units, p.parts);
+  T* partial = reinterpret_cast<T*>(shared_memory());
+  const bool whole = p.parts == 1;
+  parallel_for(c.groups * p.m_blocks * p.c_blocks * p.parts, 1, [&](i64 begin, i64 end) {
+    for (i64 task = begin; task < end; task++) {
+      const i64 part = task % p.parts, block = task / p.parts;
+      const i64 cb = block % p.c_blocks, mb = block / p.c_blocks % p.m_blocks, g = block / (p.c_blocks * p.m_blocks);
+      T* dw = whole ? s.dw : partial + part * stride;
+      T* dbias = s.dbias == nullptr || whole ? s.dbias : partial + part * stride + size;
+      grad_block(s, dw, dbias, g, mb * p.block_m, cb * p.channels, part * per_part, min_of((part + 1) * per_part, units));
+    }
+  });
+  if (whole) return;
+  parallel_for(stride, 4096, [&](i64 begin, i64 end) {
+    for (i64 i = begin; i < end; i++) {
+      if (i >= size && s.dbias == nullptr) break;
+      T sum = partial[i];
+      for (i64 part = 1; part < p.parts; part++) sum += partial[part * stride + i];
+      (i < size ? s.dw[i] : s.dbias[i - size]) = sum;
+    }
+  });
+}
+
+void op_conv_weight_grad(const double* w) { return w[2] == F64 ? weight_grad<f64>(w) : weight_grad<f32>(w); }
+
+}  // namespace fathom

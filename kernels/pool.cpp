@@ -1,0 +1,249 @@
+// POOL_FORWARD and POOL_BACKWARD: maximum and average over windows of contiguous planes; 2×2 windows without overlap have paths of their own.
+#include "ops.h"
+#include "parallel.h"
+#include "simd.h"
+
+namespace fathom {
+
+struct Pool {
+  i64 kind, planes, H, W, KH, KW, SH, SW, PH, PW, DH, DW, OH, OW;
+  bool count_padding;
+  double divisor;
+  explicit Pool(const double* w)
+      : kind(integer(w[3])), planes(integer(w[4])), H(integer(w[5])), W(integer(w[6])), KH(integer(w[7])), KW(integer(w[8])), SH(integer(w[9])),
+        SW(integer(w[10])), PH(integer(w[11])), PW(integer(w[12])), DH(integer(w[13])), DW(integer(w[14])), OH(integer(w[15])), OW(integer(w[16])),
+        count_padding(w[20] != 0), divisor(w[21]) {}
+  // Windows of 2×2 side by side that never leave the plane.
+  bool halves() const {
+    return KH == 2 && KW == 2 && SH == 2 && SW == 2 && PH == 0 && PW == 0 && DH == 1 && DW == 1 && 2 * OH <= H && 2 * OW <= W;
+  }
+  i64 grain() const { return ceil_div(i64(1) << 15, max_of(OH * OW * KH * KW, i64(1))); }
+};
+
+// Taps k of a window at `start` that lie inside [0, size): [first, end).
+struct Span {
+  i64 first, end;
+};
+static INLINE Span span_of(i64 start, i64 kernel, i64 dilation, i64 size) {
+  const i64 first = start >= 0 ? 0 : ceil_div(-start, dilation);
+  const i64 end = start >= size ? 0 : min_of(kernel, ceil_div(size - start, dilation));
+  return {min_of(first, kernel), max_of(end, min_of(first, kernel))};
+}
+// Places of a window inside the padded plane, for count_padding.
+static INLINE i64 padded_count(i64 start, i64 kernel, i64 dilation, i64 size, i64 padding) {
+  return max_of(min_of(kernel, ceil_div(size + padding - start, dilation)), i64(0));
+}
+
+template <class T> static INLINE T divisor_of(const Pool& p, i64 top, i64 left, Span rows, Span cols) {
+  if (p.divisor != 0) return T(p.divisor);
+  if (p.count_padding) return T(padded_count(top, p.KH, p.DH, p.H, p.PH) * padded_count(left, p.KW, p.DW, p.W, p.PW));
+  return T((rows.end - rows.first) * (cols.end - cols.first));
+}
+
+// Even and odd lanes of 2 L neighbours.
+template <class T> static INLINE void split_pairs(const T* from, Vec<T>& even, Vec<T>& odd) {
+  using V = Vec<T>;
+  constexpr int L = LANES<T>;
+  const V a = load<V>(from), b = load<V>(from + L);
+  if constexpr (L == 2) {
+    even = __builtin_shufflevector(a, b, 0, 2);
+    odd = __builtin_shufflevector(a, b, 1, 3);
+  } else if constexpr (L == 4) {
+    even = __builtin_shufflevector(a, b, 0, 2, 4, 6);
+    odd = __builtin_shufflevector(a, b, 1, 3, 5, 7);
+  } else {
+    for (int i = 0; i < L / 2; i++) even[i] = a[2 * i], odd[i] = a[2 * i + 1], even[i + L / 2] = b[2 * i], odd[i + L / 2] = b[2 * i + 1];
+  }
+}
+template <class T> static INLINE void store_twice(T* to, Vec<T> v) {
+  using V = Vec<T>;
+  constexpr int L = LANES<T>;
+  if constexpr (L == 2) {
+    store(to, V(__builtin_shufflevector(v, v, 0, 0)));
+    store(to + L, V(__builtin_shufflevector(v, v, 1, 1)));
+  } else if constexpr (L == 4) {
+    store(to, V(__builtin_shufflevector(v, v, 0, 0, 1, 1)));
+    store(to + L, V(__builtin_shufflevector(v, v, 2, 2, 3, 3)));
+  } else {
+    for (int i = 0; i < L; i++) to[2 * i] = to[2 * i + 1] = v[i];
+  }
+}
+
+template <class T> static NOINLINE void average_halves(const Pool& p, const T* x, T* y) {
+  using V = Vec<T>;
+  const T scale = T(1) / T(p.divisor != 0 ? p.divisor : 4);
+  for (i64 oh = 0; oh < p.OH; oh++, y += p.OW) {
+    const T *a = x + 2 * oh * p.W, *b = a + p.W;
+    i64 ow = 0;
+    for (; ow + LANES<T> <= p.OW; ow += LANES<T>) {
+      V a0, a1, b0, b1;
+      split_pairs(a + 2 * ow, a0, a1);
+      split_pairs(b + 2 * ow, b0, b1);
+      store(y + ow, V((a0 + a1 + b0 + b1) * splat<V>(scale)));
+    }
+    for (; ow < p.OW; ow++) y[ow] = (a[2 * ow] + a[2 * ow + 1] + b[2 * ow] + b[2 * ow + 1]) * scale;
+  }
+}
+
+template <class T> static NOINLINE void average_plane(const Pool& p, const T* x, T* y) {
+  using V = Vec<T>;
+  constexpr i64 L = LANES<T>;
+  for (i64 oh = 0; oh < p.OH; oh++)
+    for (i64 ow = 0; ow < p.OW; ow++) {
+      const i64 top = oh * p.SH - p.PH, left = ow * p.SW - p.PW;
+      const Span rows = span_of(top, p.KH, p.DH, p.H), cols = span_of(left, p.KW, p.DW, p.W);
+      V lanes{};
+      T sum = 0;
+      for (i64 i = rows.first; i < rows.end; i++) {
+        const T* from = x + (top + i * p.DH) * p.W + left;
+        i64 j = cols.first;
+        if (p.DW == 1)
+          for (; j + L <= cols.end; j += L) lanes += load<V>(from + j);
+        for (; j < cols.end; j++) sum += from[j * p.DW];
+      }
+      const T count = divisor_of<T>(p, top, left, rows, cols);
+      y[oh * p.OW + ow] = count == 0 ? T(0) : (sum + hsum(lanes)) / count;
+    }
+}
+
+template <class T> static NOINLINE void average_back_plane(const Pool& p, const T* dy, T* dx) {
+  using V = Vec<T>;
+  memset(dx, 0, usize(p.H * p.W) * sizeof(T));
+  for (i64 oh = 0; oh < p.OH; oh++)
+    for (i64 ow = 0; ow < p.OW; ow++) {
+      const i64 top = oh * p.SH - p.PH, left = ow * p.SW - p.PW;
+      const Span rows = span_of(top, p.KH, p.DH, p.H), cols = span_of(left, p.KW, p.DW, p.W);
+      const T count = divisor_of<T>(p, top, left, rows, cols);
+      if (count == 0) continue;
+      const T share = dy[oh * p.OW + ow] / count;
+      for (i64 i = rows.first; i < rows.end; i++) {
+        T* to = dx + (top + i * p.DH) * p.W + left;
+        i64 j = cols.first;
+        if (p.DW == 1)
+          for (; j + LANES<T> <= cols.end; j += LANES<T>) store(to + j, V(load<V>(to + j) + splat<V>(share)));
+        for (; j < cols.end; j++) to[j * p.DW] += share;
+      }
+    }
+}
+
+template <class T> static NOINLINE void average_back_halves(const Pool& p, const T* dy, T* dx) {
+  using V = Vec<T>;
+  const T scale = T(1) / T(p.divisor != 0 ? p.divisor : 4);
+  for (i64 oh = 0; oh < p.OH; oh++, dy += p.OW) {
+    T *a = dx + 2 * oh * p.W, *b = a + p.W;
+    i64 ow = 0;
+    for (; ow + LANES<T> <= p.OW; ow += LANES<T>) {
+      const V v = load<V>(dy + ow) * splat<V>(scale);
+      store_twice(a + 2 * ow, v);
+      store_twice(b + 2 * ow, v);
+    }
+    for (; ow < p.OW; ow++) a[2 * ow] = a[2 * ow + 1] = b[2 * ow] = b[2 * ow + 1] = dy[ow] * scale;
+    for (i64 i = 2 * p.OW; i < p.W; i++) a[i] = b[i] = 0;
+  }
+  memset(dx + 2 * p.OH * p.W, 0, usize((p.H - 2 * p.OH) * p.W) * sizeof(T));
+}
+
+// L neighbouring windows at once, all inside the plane. The position is that of the first maximum; a NaN beats every number, the last NaN wins.
+template <class T> static INLINE void max_windows(const Pool& p, const T* x, i64 top, i64 left, Span rows, T* y, i32* index) {
+  using V = Vec<T>;
+  using I = IntOf<V>;
+  using E = Elem<I>;
+  constexpr int L = LANES<T>;
+  I lane;
+  for (int i = 0; i < L; i++) lane[i] = E(i * p.SW);
+  V best = splat<V>(T(-__builtin_inf()));
+  I where = lane + E((top + rows.first * p.DH) * p.W + left);
+  for (i64 i = rows.first; i < rows.end; i++)
+    for (i64 j = 0; j < p.KW; j++) {
+      const i64 at = (top + i * p.DH) * p.W + left + j * p.DW;
+      V v;
+      if (p.SW == 1) v = load<V>(x + at);
+      else if (p.SW == 2 && at + 2 * L <= p.H * p.W) {
+        V odd;
+        split_pairs(x + at, v, odd);
+      } else
+        for (int l = 0; l < L; l++) v[l] = x[at + l * p.SW];
+      const I better = I(v > best) | I(v != v);
+      best = select(better, v, best);
+      where = select(better, I(lane + E(at)), where);
+    }
+  store(y, best);
+  if (index)
+    for (int l = 0; l < L; l++) index[l] = static_cast<i32>(where[l]);
+}
+
+template <class T> static NOINLINE void max_plane(const Pool& p, const T* x, T* y, i32* index) {
+  constexpr i64 L = LANES<T>;
+  for (i64 oh = 0; oh < p.OH; oh++) {
+    const i64 top = oh * p.SH - p.PH;
+    const Span rows = span_of(top, p.KH, p.DH, p.H);
+    i64 ow = 0;
+    while (ow < p.OW) {
+      const i64 left = ow * p.SW - p.PW, at = oh * p.OW + ow;
+      if (left >= 0 && ow + L <= p.OW && left + (L - 1) * p.SW + (p.KW - 1) * p.DW < p.W) {
+        max_windows(p, x, top, left, rows, y + at, index ? index + at : nullptr);
+        ow += L;
+        continue;
+      }
+      const Span cols = span_of(left, p.KW, p.DW, p.W);
+      T best = T(-__builtin_inf());
+      i64 where = (top + rows.first * p.DH) * p.W + left + cols.first * p.DW;
+      for (i64 i = rows.first; i < rows.end; i++)
+        for (i64 j = cols.first; j < cols.end; j++) {
+          const i64 from = (top + i * p.DH) * p.W + left + j * p.DW;
+          const T v = x[from];
+          if (v > best || v != v) best = v, where = from;
+        }
+      y[at] = best;
+      if (index) index[at] = static_cast<i32>(where);
+      ow++;
+    }
+  }
+}
+
+template <class T> static NOINLINE void max_back_plane(const Pool& p, const T* dy, const i32* index, T* dx) {
+  memset(dx, 0, usize(p.H * p.W) * sizeof(T));
+  const i64 outputs = p.OH * p.OW, size = p.H * p.W;
+  for (i64 i = 0; i < outputs; i++) {
+    const i32 at = index[i];
+    if (UNLIKELY(at < 0 || at >= size)) return fail(INDEX_OUT_OF_RANGE, at, double(size), 0);
+    dx[at] += dy[i];
+  }
+}
+
+template <class T> static NOINLINE void pool_forward(const double* w) {
+  const Pool p(w);
+  const T* x = ptr<const T>(w[17]);
+  T* y = ptr<T>(w[18]);
+  i32* index = ptr<i32>(w[19]);
+  const i64 in = p.H * p.W, out = p.OH * p.OW;
+  if (out == 0) return;
+  parallel_for(p.planes, p.grain(), [&](i64 begin, i64 end) {
+    for (i64 i = begin; i < end; i++) {
+      if (p.kind == 0) max_plane(p, x + i * in, y + i * out, index ? index + i * out : nullptr);
+      else if (p.halves()) average_halves(p, x + i * in, y + i * out);
+      else average_plane(p, x + i * in, y + i * out);
+    }
+  });
+}
+
+template <class T> static NOINLINE void pool_backward(const double* w) {
+  const Pool p(w);
+  T* dx = ptr<T>(w[17]);
+  const T* dy = ptr<const T>(w[18]);
+  const i32* index = ptr<const i32>(w[19]);
+  const i64 in = p.H * p.W, out = p.OH * p.OW;
+  if (in == 0) return;
+  parallel_for(p.planes, p.grain(), [&](i64 begin, i64 end) {
+    for (i64 i = begin; i < end; i++) {
+      if (p.kind == 0) max_back_plane(p, dy + i * out, index + i * out, dx + i * in);
+      else if (p.halves()) average_back_halves(p, dy + i * out, dx + i * in);
+      else average_back_plane(p, dy + i * out, dx + i * in);
+    }
+  });
+}
+
+void op_pool_forward(const double* w) { return w[2] == F64 ? pool_forward<f64>(w) : pool_forward<f32>(w); }
+void op_pool_backward(const double* w) { return w[2] == F64 ? pool_backward<f64>(w) : pool_backward<f32>(w); }
+
+}  // namespace fathom
