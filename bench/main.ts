@@ -77,6 +77,10 @@ for (const name of positionals.length > 0 ? positionals : known) {
     n,
     peakMiB: Number((ft.memory().peak / 2 ** 20).toFixed(1)),
   };
-  console.log(values.json ? JSON.stringify(result) : `${name.padEnd(20)} ${result.ms.toFixed(3).padStart(10)} ms  min ${result.min.toFixed(3).padStart(10)}  n ${n}  peak ${result.peakMiB} MiB`);
+  console.log(
+    values.json
+      ? JSON.stringify(result)
+      : `${name.padEnd(20)} ${result.ms.toFixed(3).padStart(10)} ms  min ${result.min.toFixed(3).padStart(10)}  n ${n}  peak ${result.peakMiB} MiB`,
+  );
 }
 process.exit(0);

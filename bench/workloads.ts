@@ -40,7 +40,8 @@ export const workloads: Record<string, () => Step> = {
     };
   },
   softmax_reg: () => classifier(new nn.Sequential(new nn.Flatten(), new nn.Linear(784, 10)), image(256, 1, 28)),
-  mlp: () => classifier(new nn.Sequential(new nn.Flatten(), new nn.Linear(784, 256), new nn.ReLU(), new nn.Linear(256, 10)), image(256, 1, 28)),
+  mlp: () =>
+    classifier(new nn.Sequential(new nn.Flatten(), new nn.Linear(784, 256), new nn.ReLU(), new nn.Linear(256, 10)), image(256, 1, 28)),
   lenet: () =>
     classifier(
       new nn.Sequential(

@@ -13,6 +13,10 @@ i64 thread_index();
 // SCRATCH_BYTES of 64-byte aligned memory that belong to this thread until the kernel returns; contents undefined.
 void* thread_scratch();
 
+// SHARED_SCRATCH_BYTES for the partial results of a kernel's chunks; belongs to the running kernel, written and read by all threads.
+constexpr i64 SHARED_SCRATCH_BYTES = 4 << 20;
+void* shared_scratch();
+
 // Calls body(context, i) once for every i in [0, chunks), on any thread in any order, and returns when all are done.
 // Inside a chunk a nested call runs serially on the same thread.
 void parallel_run(i64 chunks, void (*body)(void* context, i64 chunk), void* context);

@@ -30,6 +30,7 @@ static thread_local i32 self = 0;
 
 i64 thread_index() { return self; }
 void* thread_scratch() { return thread_memory(self); }
+void* shared_scratch() { return thread_memory(MOST_THREADS); }
 
 #if defined(__wasm_atomics__)
 
@@ -121,7 +122,7 @@ using namespace fathom;
 #define EXPORT extern "C" __attribute__((visibility("default"), used))
 
 // First address that belongs to the program's heap.
-EXPORT double heap_base() { return static_cast<double>(reinterpret_cast<uptr>(thread_memory(MOST_THREADS))); }
+EXPORT double heap_base() { return static_cast<double>(reinterpret_cast<uptr>(thread_memory(MOST_THREADS)) + SHARED_SCRATCH_BYTES); }
 
 #if defined(__wasm_atomics__)
 

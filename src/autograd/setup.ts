@@ -1,11 +1,11 @@
 // Gives the engine the few operations that it needs, so that autograd does not import the operations.
 
+import { to } from '../ops/cast.ts';
 import { apply } from '../ops/elementwise-apply.ts';
 import { copy, empty, ewise, fill, loadProgram, type Program } from '../ops/raw.ts';
-import { add as sum, input } from '../ops/scalar.ts';
-import { clone } from '../ops/view.ts';
-import { to } from '../ops/cast.ts';
 import { dataSync } from '../ops/read.ts';
+import { input, add as sum } from '../ops/scalar.ts';
+import { clone } from '../ops/view.ts';
 import { computeTypeOf } from '../tensor/dtype.ts';
 import { gradOps } from './engine.ts';
 import { isGradEnabled } from './mode.ts';

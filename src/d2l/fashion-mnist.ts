@@ -42,7 +42,12 @@ export class FashionMNIST extends DataModule {
     if (this.#parts !== null) return;
     const load = async (train: boolean): Promise<TensorDataset<[Tensor, Tensor]>> => {
       const size = train ? this.sizes.train : this.sizes.val;
-      const found = await loadFashionMnist({ train, size, allowStandIn: this.allowStandIn, ...(this.hparams.root === undefined ? {} : { root: this.root }) });
+      const found = await loadFashionMnist({
+        train,
+        size,
+        allowStandIn: this.allowStandIn,
+        ...(this.hparams.root === undefined ? {} : { root: this.root }),
+      });
       if (train) {
         this.source = found.source;
         this.note = found.note;
@@ -57,7 +62,8 @@ export class FashionMNIST extends DataModule {
   }
 
   #part(train: boolean): TensorDataset<[Tensor, Tensor]> {
-    if (this.#parts === null) throw new ValueError('FashionMNIST: the images are not loaded yet; await prepareData() first (the Trainer does)');
+    if (this.#parts === null)
+      throw new ValueError('FashionMNIST: the images are not loaded yet; await prepareData() first (the Trainer does)');
     return train ? this.#parts.train : this.#parts.val;
   }
 
@@ -87,7 +93,10 @@ export class FashionMNIST extends DataModule {
   }
 
   /** The first images of a batch with their labels. */
-  visualize(batch: Batch, { nrows = 1, ncols = 8, labels = [] }: { nrows?: number; ncols?: number; labels?: readonly string[] } = {}): Figure {
+  visualize(
+    batch: Batch,
+    { nrows = 1, ncols = 8, labels = [] }: { nrows?: number; ncols?: number; labels?: readonly string[] } = {},
+  ): Figure {
     const [x, y] = batch;
     const names = labels.length > 0 ? labels : this.textLabels(y);
     const images = Array.from({ length: Math.min(nrows * ncols, x.shape[0]) }, (_, i) => x.select(0, i).squeeze(0));

@@ -1,11 +1,11 @@
 // Linear regression: synthetic data, the model from scratch and from layers (sections 3.3 to 3.5).
 
 import { noGrad } from '../autograd/mode.ts';
+import * as nn from '../nn/index.ts';
 import { normal, randn, zeros } from '../ops/create.ts';
 import { add, mul, square, sub } from '../ops/elementwise.ts';
 import { matmul } from '../ops/matmul.ts';
 import { mean } from '../ops/reduce.ts';
-import * as nn from '../nn/index.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { HyperParameters } from './hyperparameters.ts';
 import { type BatchLoader, DataModule, Module, type OptimizerLike } from './module.ts';

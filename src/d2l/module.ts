@@ -3,9 +3,9 @@
 import { noGrad } from '../autograd/mode.ts';
 import { DataLoader, TensorDataset } from '../data/index.ts';
 import * as nn from '../nn/index.ts';
-import { SGD } from '../optim/index.ts';
 import { zeros } from '../ops/create.ts';
 import { numbersSync } from '../ops/read.ts';
+import { SGD } from '../optim/index.ts';
 import { ValueError } from '../runtime/errors.ts';
 import type { Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -62,7 +62,8 @@ export abstract class Module extends nn.Module<Tensor[], Tensor> {
   /** Draws a value of the current step on the board and hands it to the trainer. */
   plot(key: string, value: Tensor, { train }: { train: boolean }): void {
     const { trainer } = this;
-    if (trainer === undefined) throw new ValueError(`${this.constructor.name}.plot: the model has no trainer yet; plot inside trainingStep or validationStep`);
+    if (trainer === undefined)
+      throw new ValueError(`${this.constructor.name}.plot: the model has no trainer yet; plot inside trainingStep or validationStep`);
     const y = numbersSync(value.detach())[0];
     trainer.note(key, y, { train });
     const [x, n] = train
@@ -109,13 +110,18 @@ export abstract class Classifier extends Module {
   /** Share of rows whose largest score is the label's: a scalar, or one 0 or 1 per row. yHat is [..., C], y is [...]. */
   accuracy(yHat: Tensor, y: Tensor, { averaged = true }: { averaged?: boolean } = {}): Tensor {
     const scores = yHat.detach().reshape([-1, yHat.shape[yHat.ndim - 1]]);
-    const hit = scores.argmax(1).eq(y.reshape([-1])).to('float32');
+    const hit = scores
+      .argmax(1)
+      .eq(y.reshape([-1]))
+      .to('float32');
     return averaged ? hit.mean() : hit;
   }
 
   /** Cross-entropy of logits [..., C] against class indices [...]. */
   override loss(yHat: Tensor, y: Tensor, { averaged = true }: { averaged?: boolean } = {}): Tensor {
-    return nn.functional.crossEntropy(yHat.reshape([-1, yHat.shape[yHat.ndim - 1]]), y.reshape([-1]), { reduction: averaged ? 'mean' : 'none' });
+    return nn.functional.crossEntropy(yHat.reshape([-1, yHat.shape[yHat.ndim - 1]]), y.reshape([-1]), {
+      reduction: averaged ? 'mean' : 'none',
+    });
   }
 
   /** Output shape of every layer of `net` for an input of the given shape. */

@@ -2,11 +2,11 @@
 
 import { noGrad } from '../autograd/mode.ts';
 import { clipGradNorm_ } from '../nn/index.ts';
-import { isFloating } from '../tensor/dtype.ts';
-import { pressureYield } from '../runtime/memory.ts';
-import { ValueError } from '../runtime/errors.ts';
-import type { Tensor } from '../tensor/tensor.ts';
 import type { Metrics, ProgressSink } from '../plot/index.ts';
+import { ValueError } from '../runtime/errors.ts';
+import { pressureYield } from '../runtime/memory.ts';
+import { isFloating } from '../tensor/dtype.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import { HyperParameters } from './hyperparameters.ts';
 import type { Batch, BatchLoader, DataModule, Module, OptimizerLike } from './module.ts';
 
@@ -53,7 +53,8 @@ export class Trainer extends HyperParameters {
   constructor(options: TrainerOptions) {
     super();
     const { maxEpochs, numGpus = 0 } = options;
-    if (!Number.isInteger(maxEpochs) || maxEpochs < 1) throw new ValueError(`Trainer: maxEpochs ${maxEpochs} must be a whole number of at least 1`);
+    if (!Number.isInteger(maxEpochs) || maxEpochs < 1)
+      throw new ValueError(`Trainer: maxEpochs ${maxEpochs} must be a whole number of at least 1`);
     if (numGpus !== 0) throw new ValueError(`Trainer: numGpus ${numGpus}, but no accelerator is available; use 0`);
     this.saveHyperparameters({ gradientClipVal: 0, ...options });
   }
@@ -128,7 +129,11 @@ export class Trainer extends HyperParameters {
         this.optim.step();
       });
       this.trainBatchIdx++;
-      this.progress?.step({ epoch: this.epoch + 1, step: ((this.trainBatchIdx - 1) % this.numTrainBatches) + 1, metrics: { ...this.#last } });
+      this.progress?.step({
+        epoch: this.epoch + 1,
+        step: ((this.trainBatchIdx - 1) % this.numTrainBatches) + 1,
+        metrics: { ...this.#last },
+      });
       await this.breathe?.();
       await pressureYield();
       if (this.stopped) return;

@@ -44,7 +44,10 @@ async function predictions(model: Classifier, data: FashionMNIST, count: number)
 }
 
 /** Trains as the lesson says and gives the record; the model is saved as model.safetensors in the run's folder. */
-export async function runClassification(context: LessonContext, { lesson, batchSize, epochs, model: build, settings }: ClassificationLesson): Promise<RunRecord> {
+export async function runClassification(
+  context: LessonContext,
+  { lesson, batchSize, epochs, model: build, settings }: ClassificationLesson,
+): Promise<RunRecord> {
   const { progress, signal, quick, out, breathe } = context;
   const startedAt = new Date().toISOString();
   const begin = performance.now();

@@ -26,7 +26,12 @@ export async function runRegression(context: LessonContext, { lesson, model: bui
   const data = new SyntheticRegressionData({ w: tensor(truth.w), b: truth.b });
   const model = build(data.X);
   const settings = { 'learning rate': model.lr, optimizer: 'SGD' };
-  progress.start({ title: lesson.title, epochs: maxEpochs, stepsPerEpoch: data.trainDataloader().length, settings: { ...settings, batchSize: data.batchSize } });
+  progress.start({
+    title: lesson.title,
+    epochs: maxEpochs,
+    stepsPerEpoch: data.trainDataloader().length,
+    settings: { ...settings, batchSize: data.batchSize },
+  });
   const trainer = new Trainer({ maxEpochs, progress, signal, breathe });
   const warnings: string[] = [];
   let status: RunRecord['status'] = 'completed';
@@ -46,8 +51,22 @@ export async function runRegression(context: LessonContext, { lesson, model: bui
     status,
     startedAt,
     version,
-    settings: { ...settings, epochs: maxEpochs, 'batch size': data.batchSize, 'learned w': w.map((v) => v.toFixed(3)).join(', '), 'learned b': b[0].toFixed(3), 'true w': truth.w.join(', '), 'true b': truth.b },
-    data: { name: 'synthetic line', source: 'generated', detail: 'y = 2·x1 - 3.4·x2 + 4.2 + noise', trainExamples: data.numTrain, validationExamples: data.numVal },
+    settings: {
+      ...settings,
+      epochs: maxEpochs,
+      'batch size': data.batchSize,
+      'learned w': w.map((v) => v.toFixed(3)).join(', '),
+      'learned b': b[0].toFixed(3),
+      'true w': truth.w.join(', '),
+      'true b': truth.b,
+    },
+    data: {
+      name: 'synthetic line',
+      source: 'generated',
+      detail: 'y = 2·x1 - 3.4·x2 + 4.2 + noise',
+      trainExamples: data.numTrain,
+      validationExamples: data.numVal,
+    },
     curves: [...model.board.data].map(([name, points]) => ({ name, points })),
     epochs: trainer.history,
     final: { ...last, w_error: error, b_error: Math.abs(truth.b - b[0]) },

@@ -17,7 +17,11 @@ export function softmax(x: Tensor): Tensor {
 
 /** Mean negative logarithm of the probability given to the right class. */
 export function crossEntropy(yHat: Tensor, y: Tensor): Tensor {
-  return mean(gather(yHat, 1, y.reshape([-1, 1])).log().neg());
+  return mean(
+    gather(yHat, 1, y.reshape([-1, 1]))
+      .log()
+      .neg(),
+  );
 }
 
 export class SoftmaxRegressionScratch extends Classifier {
@@ -57,4 +61,3 @@ export function run(context: LessonContext): Promise<RunRecord> {
     model: () => new SoftmaxRegressionScratch({ numInputs: 784, numOutputs: 10, lr }),
   });
 }
-

@@ -1,11 +1,11 @@
 // Clipping of gradients by their common norm or by value.
 
-import { changedOutsideGraph } from '../ops/inplace.ts';
-import { fromTyped } from '../ops/create.ts';
-import { numbersSync } from '../ops/read.ts';
-import { ewise, loadProgram, type Program } from '../ops/raw.ts';
-import { clamp, input, mul, param } from '../ops/scalar.ts';
 import { noGrad } from '../autograd/mode.ts';
+import { fromTyped } from '../ops/create.ts';
+import { changedOutsideGraph } from '../ops/inplace.ts';
+import { ewise, loadProgram, type Program } from '../ops/raw.ts';
+import { numbersSync } from '../ops/read.ts';
+import { clamp, input, mul, param } from '../ops/scalar.ts';
 import { GradError, ValueError } from '../runtime/errors.ts';
 import { computeTypeOf } from '../tensor/dtype.ts';
 import { Tensor } from '../tensor/tensor.ts';
@@ -36,10 +36,12 @@ export function clipGradNorm_(
   const grads = gradients(parameters);
   let total = 0;
   for (const g of grads) {
-    for (const v of numbersSync(g)) total = normType === Infinity ? Math.max(total, Math.abs(v)) : total + (normType === 2 ? v * v : Math.abs(v) ** normType);
+    for (const v of numbersSync(g))
+      total = normType === Infinity ? Math.max(total, Math.abs(v)) : total + (normType === 2 ? v * v : Math.abs(v) ** normType);
   }
   const norm = normType === Infinity ? total : total ** (1 / normType);
-  if (errorIfNonfinite && !Number.isFinite(norm)) throw new GradError(`clipGradNorm_: the norm of the gradients is ${norm}; look for the operation with detectAnomaly`);
+  if (errorIfNonfinite && !Number.isFinite(norm))
+    throw new GradError(`clipGradNorm_: the norm of the gradients is ${norm}; look for the operation with detectAnomaly`);
   const factor = maxNorm / (norm + 1e-6);
   if (!(factor >= 1)) {
     scaleProgram ??= loadProgram([mul(input(0), param(0))], 1);

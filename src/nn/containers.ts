@@ -18,11 +18,30 @@ const transparent = new WeakSet<object>();
 export function markTransparent(...classes: readonly { prototype: object }[]): void {
   for (const c of classes) transparent.add(c.prototype);
 }
-markTransparent(Linear, LazyLinear, Conv2d, LazyConv2d, ReLU, Sigmoid, Tanh, GELU, LeakyReLU, Softmax, LogSoftmax, Identity, Flatten, Dropout);
+markTransparent(
+  Linear,
+  LazyLinear,
+  Conv2d,
+  LazyConv2d,
+  ReLU,
+  Sigmoid,
+  Tanh,
+  GELU,
+  LeakyReLU,
+  Softmax,
+  LogSoftmax,
+  Identity,
+  Flatten,
+  Dropout,
+);
 markTransparent(MaxPool2d, AvgPool2d, AdaptiveAvgPool2d, AdaptiveMaxPool2d);
 const isTransparent = (m: AnyModule): boolean => transparent.has(Object.getPrototypeOf(m)) && !m.hasHooks;
 
-type FirstInput<T extends readonly AnyModule[]> = T extends readonly [infer F, ...unknown[]] ? (F extends Module<infer In, infer _> ? In : [Tensor]) : [Tensor];
+type FirstInput<T extends readonly AnyModule[]> = T extends readonly [infer F, ...unknown[]]
+  ? F extends Module<infer In, infer _>
+    ? In
+    : [Tensor]
+  : [Tensor];
 type LastOutput<T extends readonly AnyModule[]> = T extends readonly [...unknown[], infer L]
   ? L extends Module<infer _, infer Out>
     ? Out
@@ -52,7 +71,8 @@ export class Sequential<T extends readonly AnyModule[] = readonly Module[]> exte
 
   /** Appends a module under a name. */
   override addModule(name: string, module: AnyModule): this {
-    if (!(module instanceof Module)) throw new ValueError(`Sequential: element ${name} is no module but ${typeof module}; wrap a function in a Module`);
+    if (!(module instanceof Module))
+      throw new ValueError(`Sequential: element ${name} is no module but ${typeof module}; wrap a function in a Module`);
     (this as unknown as Record<string, AnyModule>)[name] = module;
     return this;
   }
@@ -88,7 +108,8 @@ export class Sequential<T extends readonly AnyModule[] = readonly Module[]> exte
       if (owned !== null && owned !== y) owned.dispose();
       const next = modules[i + 1];
       // A result between two transparent modules has no other holder than the graph.
-      const mine: boolean = next !== undefined && y instanceof Tensor && y !== x && y !== inputs[0] && isTransparent(m) && isTransparent(next);
+      const mine: boolean =
+        next !== undefined && y instanceof Tensor && y !== x && y !== inputs[0] && isTransparent(m) && isTransparent(next);
       owned = mine ? (y as Tensor) : owned !== null && owned === y ? owned : null;
       x = y;
     }
@@ -127,4 +148,3 @@ export class ModuleList<M extends AnyModule = AnyModule> extends Module<[], neve
     throw new ValueError('ModuleList: has no forward; iterate over it and call its modules');
   }
 }
-

@@ -96,9 +96,11 @@ export class LazyConv2d extends Conv2d {
 
   override forward(x: Tensor): Tensor {
     if (isLazy(this.weight)) {
-      if (x.ndim !== 4 && x.ndim !== 3) throw new ShapeError(`LazyConv2d: the input has shape ${show(x.shape)}; expected [N, C, H, W] or [C, H, W]`);
+      if (x.ndim !== 4 && x.ndim !== 3)
+        throw new ShapeError(`LazyConv2d: the input has shape ${show(x.shape)}; expected [N, C, H, W] or [C, H, W]`);
       const channels = x.shape[x.ndim - 3];
-      if (channels % this.groups !== 0) throw new ShapeError(`LazyConv2d: groups ${this.groups} must divide the ${channels} input channels of shape ${show(x.shape)}`);
+      if (channels % this.groups !== 0)
+        throw new ShapeError(`LazyConv2d: groups ${this.groups} must divide the ${channels} input channels of shape ${show(x.shape)}`);
       materialize(this.weight as UninitializedParameter, [this.outChannels, channels / this.groups, ...this.kernelSize]);
       if (this.bias !== null) materialize(this.bias as UninitializedParameter, [this.outChannels]);
       this.afterLoad();

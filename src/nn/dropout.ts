@@ -21,7 +21,10 @@ function masked(x: Tensor, mask: Tensor, scale: number): Tensor {
 }
 
 /** In training, zeroes each element with probability p and divides the rest by 1 - p; otherwise gives `x` itself. */
-export function dropout(x: Tensor, { p = 0.5, training = true, generator }: { p?: number; training?: boolean; generator?: Generator } = {}): Tensor {
+export function dropout(
+  x: Tensor,
+  { p = 0.5, training = true, generator }: { p?: number; training?: boolean; generator?: Generator } = {},
+): Tensor {
   if (!(p >= 0 && p <= 1)) throw new ValueError(`dropout: p ${p} must be a probability from 0 to 1`);
   if (!training || p === 0) return x;
   const mask = empty(x.shape, 'bool');

@@ -2,7 +2,7 @@
 
 export * from './activation.ts';
 export { clipGradNorm_, clipGradValue_ } from './clip.ts';
-export { markTransparent, ModuleList, Sequential } from './containers.ts';
+export { ModuleList, markTransparent, Sequential } from './containers.ts';
 export { Conv2d, type Conv2dOptions, LazyConv2d } from './conv.ts';
 export * as functional from './functional.ts';
 export * as init from './init.ts';

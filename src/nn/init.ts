@@ -22,9 +22,11 @@ export interface RandomInit {
 }
 
 /** Uniform values in [a, b). */
-export const uniform_ = (t: Tensor, a = 0, b = 1, { generator }: RandomInit = {}): Tensor => change(t, () => fillRandom(t, 'uniform', a, b, generator));
+export const uniform_ = (t: Tensor, a = 0, b = 1, { generator }: RandomInit = {}): Tensor =>
+  change(t, () => fillRandom(t, 'uniform', a, b, generator));
 /** Normal values. */
-export const normal_ = (t: Tensor, mean = 0, std = 1, { generator }: RandomInit = {}): Tensor => change(t, () => fillRandom(t, 'normal', mean, std, generator));
+export const normal_ = (t: Tensor, mean = 0, std = 1, { generator }: RandomInit = {}): Tensor =>
+  change(t, () => fillRandom(t, 'normal', mean, std, generator));
 /** One value everywhere. */
 export const constant_ = (t: Tensor, value: number): Tensor => change(t, () => fill(t, value));
 /** Zeros. */

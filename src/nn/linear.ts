@@ -67,7 +67,8 @@ export class LazyLinear extends Linear {
 
   override forward(x: Tensor): Tensor {
     if (isLazy(this.weight)) {
-      if (x.ndim === 0) throw new ShapeError(`LazyLinear: the input is a 0-d tensor; it needs at least one dimension, got ${show(x.shape)}`);
+      if (x.ndim === 0)
+        throw new ShapeError(`LazyLinear: the input is a 0-d tensor; it needs at least one dimension, got ${show(x.shape)}`);
       materialize(this.weight as UninitializedParameter, [this.outFeatures, x.shape[x.ndim - 1]]);
       if (this.bias !== null) materialize(this.bias as UninitializedParameter, [this.outFeatures]);
       this.afterLoad();

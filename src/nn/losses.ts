@@ -1,7 +1,7 @@
 // Losses as modules: options at construction, prediction and target at the call.
 
-import * as losses from '../ops/loss.ts';
 import type { CrossEntropyOptions, LossOptions, LossReduction, NLLOptions } from '../ops/loss.ts';
+import * as losses from '../ops/loss.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { Module } from './module.ts';
 

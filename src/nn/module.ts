@@ -2,8 +2,8 @@
 // and child modules are found by walking the instance's own properties when they are asked for: no proxies, no setters, no registration.
 
 import { noGrad } from '../autograd/mode.ts';
-import { FathomError, ShapeError, ValueError } from '../runtime/errors.ts';
 import { copyInto } from '../ops/raw.ts';
+import { FathomError, ShapeError, ValueError } from '../runtime/errors.ts';
 import { checkDType, type DType, isFloating } from '../tensor/dtype.ts';
 import { sameShape, show } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
@@ -28,27 +28,28 @@ export interface LoadResult {
   unexpected: string[];
 }
 
-export interface Module<In extends unknown[] = [Tensor], Out = Tensor> {
-  (...inputs: In): Out;
-}
+export type Module<In extends unknown[] = [Tensor], Out = Tensor> = (...inputs: In) => Out;
 
-/** Base class of layers and networks: extend it, put parameters and modules into fields, and write `forward`. */
-export abstract class Module<In extends unknown[] = [Tensor], Out = Tensor> {
-  /** True while training: dropout drops and batch normalisation uses the batch. */
-  training = true;
-  #buffers: Map<string, boolean> | null = null; // name to persistence
-  #preHooks: ForwardPreHook<In>[] | null = null;
-  #hooks: ForwardHook<In, Out>[] | null = null;
-
+/** Makes instances that are functions. A class of its own, because fields of Module belong on the function that it returns. */
+class Callable {
   constructor() {
     // biome-ignore lint/suspicious/noExplicitAny: the instance is this function, with the class's prototype
-    const call: any = (...inputs: In): Out => call.run(inputs);
+    const call: any = (...inputs: unknown[]): unknown => call.run(inputs);
     // a function's own name and length would hide fields of the same name
     delete call.name;
     delete call.length;
     // biome-ignore lint/correctness/noConstructorReturn: this is how an instance becomes callable
     return Object.setPrototypeOf(call, new.target.prototype);
   }
+}
+
+/** Base class of layers and networks: extend it, put parameters and modules into fields, and write `forward`. */
+export abstract class Module<In extends unknown[] = [Tensor], Out = Tensor> extends Callable {
+  /** True while training: dropout drops and batch normalisation uses the batch. */
+  training = true;
+  #buffers: Map<string, boolean> | null = null; // name to persistence
+  #preHooks: ForwardPreHook<In>[] | null = null;
+  #hooks: ForwardHook<In, Out>[] | null = null;
 
   /** Computes the output. Call the module itself, so that hooks run. */
   abstract forward(...inputs: In): Out;
@@ -168,7 +169,9 @@ export abstract class Module<In extends unknown[] = [Tensor], Out = Tensor> {
 
   /** All buffers by path. */
   namedBuffers(): [string, Tensor][] {
-    return this.namedModules().flatMap(([path, m]) => m.ownBuffers().map(([name, t]): [string, Tensor] => [path === '' ? name : `${path}.${name}`, t]));
+    return this.namedModules().flatMap(([path, m]) =>
+      m.ownBuffers().map(([name, t]): [string, Tensor] => [path === '' ? name : `${path}.${name}`, t]),
+    );
   }
 
   /** All buffers. */
@@ -180,7 +183,8 @@ export abstract class Module<In extends unknown[] = [Tensor], Out = Tensor> {
   #entries(prefix: string, out: [string, Tensor][]): void {
     for (const [name, p] of this.ownParameters()) out.push([prefix + name, p]);
     for (const [name, t] of this.#savedBuffers()) out.push([prefix + name, t]);
-    for (const [name, value] of Object.entries(this) as [string, unknown][]) if (value instanceof Module) (value as Module).#entries(`${prefix}${name}.`, out);
+    for (const [name, value] of Object.entries(this) as [string, unknown][])
+      if (value instanceof Module) (value as Module).#entries(`${prefix}${name}.`, out);
   }
 
   /** Parameters and saved buffers by path. The tensors are the live ones: clone them to keep a snapshot. */
@@ -200,15 +204,22 @@ export abstract class Module<In extends unknown[] = [Tensor], Out = Tensor> {
     const unexpected = Object.keys(state).filter((k) => !(k in own));
     const list = (names: string[]): string => names.slice(0, 12).join(', ') + (names.length > 12 ? `, and ${names.length - 12} more` : '');
     if (strict && missing.length + unexpected.length > 0) {
-      const parts = [missing.length > 0 ? `missing: ${list(missing)}` : '', unexpected.length > 0 ? `unexpected: ${list(unexpected)}` : ''].filter((s) => s !== '');
-      throw new ValueError(`loadStateDict: the names do not match (${parts.join('; ')}); rename the entries, or pass { strict: false } to load what fits`);
+      const parts = [
+        missing.length > 0 ? `missing: ${list(missing)}` : '',
+        unexpected.length > 0 ? `unexpected: ${list(unexpected)}` : '',
+      ].filter((s) => s !== '');
+      throw new ValueError(
+        `loadStateDict: the names do not match (${parts.join('; ')}); rename the entries, or pass { strict: false } to load what fits`,
+      );
     }
     const misfits: string[] = [];
     for (const [name, t] of Object.entries(own)) {
       const from = state[name];
-      if (from !== undefined && !isLazy(t) && !sameShape(from.shape, t.shape)) misfits.push(`${name} is ${show(t.shape)} here and ${show(from.shape)} in the state`);
+      if (from !== undefined && !isLazy(t) && !sameShape(from.shape, t.shape))
+        misfits.push(`${name} is ${show(t.shape)} here and ${show(from.shape)} in the state`);
     }
-    if (misfits.length > 0) throw new ShapeError(`loadStateDict: shapes differ: ${misfits.join('; ')}; build the module with the sizes of the state`);
+    if (misfits.length > 0)
+      throw new ShapeError(`loadStateDict: shapes differ: ${misfits.join('; ')}; build the module with the sizes of the state`);
     noGrad(() => {
       for (const [name, t] of Object.entries(own)) {
         const from = state[name];
@@ -312,5 +323,6 @@ export abstract class Module<In extends unknown[] = [Tensor], Out = Tensor> {
 
 /** Throws when a parameter still waits for its first input. */
 export function checkMaterialized(name: string, parameters: Iterable<Tensor>): void {
-  for (const p of parameters) if (isLazy(p)) throw new FathomError(`${name}: a lazy parameter has no shape yet; run the module once on an input first`);
+  for (const p of parameters)
+    if (isLazy(p)) throw new FathomError(`${name}: a lazy parameter has no shape yet; run the module once on an input first`);
 }

@@ -1,10 +1,10 @@
 // Parameters: leaves that a module trains. An uninitialized one has no shape until the first input shows it; it becomes real in
 // place, so that an optimizer may hold it before.
 
-import { ShapeError } from '../runtime/errors.ts';
 import { copyInto, empty } from '../ops/raw.ts';
+import { ShapeError } from '../runtime/errors.ts';
 import type { DType } from '../tensor/dtype.ts';
-import { contiguousStrides, show, type Shape } from '../tensor/shape.ts';
+import { contiguousStrides, type Shape, show } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 
 /** A tensor that is a trainable part of a module. Shares the storage of `data`. */

@@ -1,7 +1,7 @@
 // The table of layers: what each gives and how many numbers it learns.
 
 import { noGrad } from '../autograd/mode.ts';
-import { show, type Shape } from '../tensor/shape.ts';
+import { type Shape, show } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import type { AnyModule } from './module.ts';
 import type { Parameter } from './parameter.ts';
@@ -70,5 +70,8 @@ export function summarize(module: AnyModule, inputs: readonly unknown[]): LayerS
       m.training = modes[i];
     });
   }
-  return new LayerSummary(rows, module.parameters().reduce((n, p) => n + p.numel, 0));
+  return new LayerSummary(
+    rows,
+    module.parameters().reduce((n, p) => n + p.numel, 0),
+  );
 }

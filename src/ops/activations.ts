@@ -8,7 +8,13 @@ import * as s from './scalar.ts';
 import { input, param } from './scalar.ts';
 
 const x = input(0);
-const row = (name: string, doc: string, expr: s.Expr, dtype: ElementwiseOp['dtype'] = 'float'): ElementwiseOp => ({ name, doc, arity: 1, expr, dtype });
+const row = (name: string, doc: string, expr: s.Expr, dtype: ElementwiseOp['dtype'] = 'float'): ElementwiseOp => ({
+  name,
+  doc,
+  arity: 1,
+  expr,
+  dtype,
+});
 // Φ(x), the normal distribution function
 const normalCdf = s.mul(0.5, s.add(1, s.erf(s.mul(x, Math.SQRT1_2))));
 const cubic = s.mul(Math.sqrt(2 / Math.PI), s.add(x, s.mul(0.044715, s.mul(x, s.mul(x, x)))));
@@ -27,8 +33,17 @@ const rows = {
   geluTanh: row('gelu', 'x·Φ(x) with tanh', s.mul(s.mul(0.5, x), s.add(1, s.tanh(cubic)))),
   leakyRelu: row('leakyRelu', 'x, or slope·x below 0', s.where(s.gt(x, 0), x, s.mul(x, param(0)))),
   elu: row('elu', 'x, or alpha·(e^x - 1) below 0', s.where(s.gt(x, 0), x, s.mul(param(0), s.expm1(s.min(x, 0))))),
-  softplus: row('softplus', 'ln(1 + e^(βx))/β', s.where(s.gt(s.mul(x, param(0)), param(1)), x, s.div(s.softplus(s.mul(x, param(0))), param(0)))),
-  hardtanh: row('hardtanh', 'x between two bounds', s.where(s.le(x, param(0)), param(0), s.where(s.ge(x, param(1)), param(1), x)), 'numeric'),
+  softplus: row(
+    'softplus',
+    'ln(1 + e^(βx))/β',
+    s.where(s.gt(s.mul(x, param(0)), param(1)), x, s.div(s.softplus(s.mul(x, param(0))), param(0))),
+  ),
+  hardtanh: row(
+    'hardtanh',
+    'x between two bounds',
+    s.where(s.le(x, param(0)), param(0), s.where(s.ge(x, param(1)), param(1), x)),
+    'numeric',
+  ),
 } as const;
 
 const simple =
@@ -56,17 +71,21 @@ export const softsign = simple(rows.softsign);
 export const tanhshrink = simple(rows.tanhshrink);
 /** x·Φ(x) (Hendrycks and Gimpel, 2016); 'tanh' approximates Φ. */
 export function gelu(t: Tensor, { approximate = 'none' }: { approximate?: 'none' | 'tanh' } = {}): Tensor {
-  if (approximate !== 'none' && approximate !== 'tanh') throw new ValueError(`gelu: approximate '${String(approximate)}' is unknown; use 'none' or 'tanh'`);
+  if (approximate !== 'none' && approximate !== 'tanh')
+    throw new ValueError(`gelu: approximate '${String(approximate)}' is unknown; use 'none' or 'tanh'`);
   return apply(approximate === 'tanh' ? rows.geluTanh : rows.geluExact, [t]);
 }
 /** x for x > 0, else negativeSlope·x. */
-export const leakyRelu = (t: Tensor, { negativeSlope = 0.01 }: { negativeSlope?: number } = {}): Tensor => apply(rows.leakyRelu, [t], [negativeSlope]);
+export const leakyRelu = (t: Tensor, { negativeSlope = 0.01 }: { negativeSlope?: number } = {}): Tensor =>
+  apply(rows.leakyRelu, [t], [negativeSlope]);
 /** x for x > 0, else alpha·(eˣ - 1) (Clevert et al., 2016). */
 export const elu = (t: Tensor, { alpha = 1 }: { alpha?: number } = {}): Tensor => apply(rows.elu, [t], [alpha]);
 /** ln(1 + e^(βx))/β; x itself where βx exceeds the threshold. */
-export const softplus = (t: Tensor, { beta = 1, threshold = 20 }: { beta?: number; threshold?: number } = {}): Tensor => apply(rows.softplus, [t], [beta, threshold]);
+export const softplus = (t: Tensor, { beta = 1, threshold = 20 }: { beta?: number; threshold?: number } = {}): Tensor =>
+  apply(rows.softplus, [t], [beta, threshold]);
 /** x between two bounds. */
-export const hardtanh = (t: Tensor, { minVal = -1, maxVal = 1 }: { minVal?: number; maxVal?: number } = {}): Tensor => apply(rows.hardtanh, [t], [minVal, maxVal]);
+export const hardtanh = (t: Tensor, { minVal = -1, maxVal = 1 }: { minVal?: number; maxVal?: number } = {}): Tensor =>
+  apply(rows.hardtanh, [t], [minVal, maxVal]);
 
 const inPlace =
   (op: ElementwiseOp) =>
@@ -74,7 +93,12 @@ const inPlace =
     applyInPlace(op, t, [], [], changeInPlace);
 
 export const activationMethods = {
-  relu, sigmoid, tanh, silu, gelu, softplus,
+  relu,
+  sigmoid,
+  tanh,
+  silu,
+  gelu,
+  softplus,
   relu_: inPlace(rows.relu),
   sigmoid_: inPlace(rows.sigmoid),
   tanh_: inPlace(rows.tanh),

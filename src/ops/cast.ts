@@ -2,7 +2,7 @@
 
 import { mustRecord, record } from '../autograd/node.ts';
 import { checkDType, type DType, isFloating } from '../tensor/dtype.ts';
-import { Tensor } from '../tensor/tensor.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import { helpers } from './elementwise-apply.ts';
 import { copy } from './raw.ts';
 

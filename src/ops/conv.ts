@@ -6,7 +6,7 @@ import { mustRecord, record } from '../autograd/node.ts';
 import { DTypeError, ShapeError, ValueError } from '../runtime/errors.ts';
 import { convWorkspace, I, pool, run } from '../runtime/runtime.ts';
 import { dtypeCode } from '../tensor/dtype.ts';
-import { show, type Shape } from '../tensor/shape.ts';
+import { type Shape, show } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { apply, type ElementwiseOp } from './elementwise-apply.ts';
 import { dense, empty, fill } from './raw.ts';
@@ -41,7 +41,9 @@ export interface ConvTransposeOptions {
 export function pair(name: string, argument: string, value: Size, lowest: number): readonly [number, number] {
   const list = typeof value === 'number' ? [value, value] : value.length === 1 ? [value[0], value[0]] : value;
   if (list.length !== 2 || list.some((v) => !Number.isInteger(v) || v < lowest))
-    throw new ValueError(`${name}: ${argument} is ${Array.isArray(value) ? show(value as number[]) : String(value)}; expected a whole number of at least ${lowest}, or two of them`);
+    throw new ValueError(
+      `${name}: ${argument} is ${Array.isArray(value) ? show(value as number[]) : String(value)}; expected a whole number of at least ${lowest}, or two of them`,
+    );
   return [list[0], list[1]];
 }
 
@@ -176,7 +178,9 @@ function checkOperands(name: string, x: Tensor, w: Tensor, bias: Tensor | null, 
     throw new ShapeError(`${name}: x is ${show(x.shape)}; expected [${letters}], or without the batch dimension`);
   if (w.ndim !== spatial + 2) throw new ShapeError(`${name}: weight is ${show(w.shape)}; expected [Cout, Cin/groups, ${kernel}]`);
   if (x.dtype !== w.dtype || (bias !== null && bias.dtype !== x.dtype))
-    throw new DTypeError(`${name}: x is ${x.dtype}, weight ${w.dtype}${bias === null ? '' : `, bias ${bias.dtype}`}; all must have one dtype, cast with .to('${x.dtype}')`);
+    throw new DTypeError(
+      `${name}: x is ${x.dtype}, weight ${w.dtype}${bias === null ? '' : `, bias ${bias.dtype}`}; all must have one dtype, cast with .to('${x.dtype}')`,
+    );
   if (x.dtype !== 'float32' && x.dtype !== 'float64')
     throw new DTypeError(`${name}: x is ${x.dtype}; convolutions need float32 or float64, cast with .to('float32')`);
 }
@@ -193,7 +197,13 @@ export function conv2d(x: Tensor, weight: Tensor, bias: Tensor | null = null, op
   return convolution('conv2d', x, weight, bias, options);
 }
 
-function convolution(name: string, x: Tensor, weight: Tensor, bias: Tensor | null, { stride = 1, padding = 0, dilation = 1, groups = 1 }: ConvOptions): Tensor {
+function convolution(
+  name: string,
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  { stride = 1, padding = 0, dilation = 1, groups = 1 }: ConvOptions,
+): Tensor {
   checkOperands(name, x, weight, bias, 2);
   checkGroups(name, groups);
   if (x.ndim === 3) return squeeze(convolution(name, unsqueeze(x, 0), weight, bias, { stride, padding, dilation, groups }), 0);
@@ -204,21 +214,25 @@ function convolution(name: string, x: Tensor, weight: Tensor, bias: Tensor | nul
   if (Cin % groups !== 0 || Cout % groups !== 0)
     throw new ShapeError(`${name}: groups ${groups} must divide the input channels (${Cin}) and the output channels (${Cout})`);
   if (Cw * groups !== Cin)
-    throw new ShapeError(`${name}: x ${show(x.shape)} has ${Cin} channel(s), but weight ${show(weight.shape)} with groups ${groups} expects ${Cw * groups}`);
+    throw new ShapeError(
+      `${name}: x ${show(x.shape)} has ${Cin} channel(s), but weight ${show(weight.shape)} with groups ${groups} expects ${Cw * groups}`,
+    );
   if (bias !== null && (bias.ndim !== 1 || bias.shape[0] !== Cout))
     throw new ShapeError(`${name}: bias is ${show(bias.shape)}; expected [${Cout}], one for each output channel`);
   if (KH < 1 || KW < 1) throw new ShapeError(`${name}: weight ${show(weight.shape)} has an empty window; its sizes must be at least 1`);
   let P: readonly [number, number];
   const cut: [number, number] = [0, 0];
   if (padding === 'same') {
-    if (S[0] !== 1 || S[1] !== 1) throw new ValueError(`${name}: padding 'same' needs stride 1, got ${S[0]}, ${S[1]}; give the padding as numbers`);
+    if (S[0] !== 1 || S[1] !== 1)
+      throw new ValueError(`${name}: padding 'same' needs stride 1, got ${S[0]}, ${S[1]}; give the padding as numbers`);
     const total = [D[0] * (KH - 1), D[1] * (KW - 1)];
     // An odd total pads one more at the end: pad both sides by the larger half and drop the first row or column.
     P = [Math.ceil(total[0] / 2), Math.ceil(total[1] / 2)];
     cut[0] = total[0] % 2;
     cut[1] = total[1] % 2;
   } else if (padding === 'valid') P = [0, 0];
-  else if (typeof padding === 'string') throw new ValueError(`${name}: padding '${String(padding)}' is unknown; use 'same', 'valid' or numbers`);
+  else if (typeof padding === 'string')
+    throw new ValueError(`${name}: padding '${String(padding)}' is unknown; use 'same', 'valid' or numbers`);
   else P = pair(name, 'padding', padding, 0);
   const OH = Math.floor((H + 2 * P[0] - D[0] * (KH - 1) - 1) / S[0]) + 1;
   const OW = Math.floor((W + 2 * P[1] - D[1] * (KW - 1) - 1) / S[1]) + 1;
@@ -239,7 +253,12 @@ const single = (name: string, argument: string, v: Size): number => {
 };
 
 /** One-dimensional cross-correlation: x [N, Cin, L], weight [Cout, Cin/groups, K], bias [Cout] -> [N, Cout, OL]. */
-export function conv1d(x: Tensor, weight: Tensor, bias: Tensor | null = null, { stride = 1, padding = 0, dilation = 1, groups = 1 }: ConvOptions = {}): Tensor {
+export function conv1d(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null = null,
+  { stride = 1, padding = 0, dilation = 1, groups = 1 }: ConvOptions = {},
+): Tensor {
   checkOperands('conv1d', x, weight, bias, 1);
   const flat: ConvOptions = {
     stride: [1, single('conv1d', 'stride', stride)],
@@ -269,17 +288,22 @@ function transposed(
 ): Tensor {
   checkOperands(name, x, weight, bias, 2);
   checkGroups(name, groups);
-  if (x.ndim === 3) return squeeze(transposed(name, unsqueeze(x, 0), weight, bias, { stride, padding, outputPadding, groups, dilation }), 0);
+  if (x.ndim === 3)
+    return squeeze(transposed(name, unsqueeze(x, 0), weight, bias, { stride, padding, outputPadding, groups, dilation }), 0);
   const S = pair(name, 'stride', stride, 1);
   const P = pair(name, 'padding', padding, 0);
   const D = pair(name, 'dilation', dilation, 1);
   const extra = pair(name, 'outputPadding', outputPadding, 0);
   const [N, Cin, H, W] = x.shape;
   const [Cw, perGroup, KH, KW] = weight.shape;
-  if (Cw !== Cin) throw new ShapeError(`${name}: x ${show(x.shape)} has ${Cin} channel(s), but weight ${show(weight.shape)} expects ${Cw}; its first dimension counts input channels`);
+  if (Cw !== Cin)
+    throw new ShapeError(
+      `${name}: x ${show(x.shape)} has ${Cin} channel(s), but weight ${show(weight.shape)} expects ${Cw}; its first dimension counts input channels`,
+    );
   if (Cin % groups !== 0) throw new ShapeError(`${name}: groups ${groups} must divide the input channels (${Cin})`);
   for (const d of [0, 1])
-    if (extra[d] >= Math.max(S[d], D[d])) throw new ValueError(`${name}: outputPadding ${extra[d]} must be smaller than the stride (${S[d]}) or the dilation (${D[d]})`);
+    if (extra[d] >= Math.max(S[d], D[d]))
+      throw new ValueError(`${name}: outputPadding ${extra[d]} must be smaller than the stride (${S[d]}) or the dilation (${D[d]})`);
   const Cout = perGroup * groups;
   if (bias !== null && (bias.ndim !== 1 || bias.shape[0] !== Cout))
     throw new ShapeError(`${name}: bias is ${show(bias.shape)}; expected [${Cout}], one for each output channel`);

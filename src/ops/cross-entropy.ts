@@ -7,8 +7,8 @@ import { I, run } from '../runtime/runtime.ts';
 import { dtypeCode, isFloating } from '../tensor/dtype.ts';
 import { numelOf, sameShape, show } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { apply, type ElementwiseOp } from './elementwise-apply.ts';
 import { fromTyped } from './create.ts';
+import { apply, type ElementwiseOp } from './elementwise-apply.ts';
 import { cast, dense, empty, window } from './raw.ts';
 import { sum } from './reduce.ts';
 import { add, input, mul, neg, param, sub } from './scalar.ts';
@@ -42,7 +42,13 @@ export function checkReduction(name: string, r: string): LossReduction {
 const negTimes: ElementwiseOp = { name: 'negMul', doc: '-(a · b).', arity: 2, expr: neg(mul(input(0), input(1))), dtype: 'same' };
 const times: ElementwiseOp = { name: 'mul', doc: 'a · b.', arity: 2, expr: mul(input(0), input(1)), dtype: 'same' };
 const scaled: ElementwiseOp = { name: 'scale', doc: 'a · k.', arity: 1, expr: mul(input(0), param(0)), dtype: 'same' };
-const smooth: ElementwiseOp = { name: 'smoothTarget', doc: 'a (1 - ε) + ε / C.', arity: 1, expr: add(mul(input(0), param(0)), param(1)), dtype: 'same' };
+const smooth: ElementwiseOp = {
+  name: 'smoothTarget',
+  doc: 'a (1 - ε) + ε / C.',
+  arity: 1,
+  expr: add(mul(input(0), param(0)), param(1)),
+  dtype: 'same',
+};
 // dlogits = (p · s - t) · g
 const rowGrad: ElementwiseOp = {
   name: 'crossEntropyBackward',
@@ -62,18 +68,30 @@ function classLayout(name: string, x: Tensor, target: Tensor): { N: number; C: n
   if (x.ndim === 0) throw new ShapeError(`${name}: the input is a scalar; expected [C] or [N, C, ...]`);
   const expected = x.ndim === 1 ? [] : [x.shape[0], ...x.shape.slice(2)];
   if (!sameShape(expected, target.shape))
-    throw new ShapeError(`${name}: the input is ${show(x.shape)}, so class indices must have shape ${show(expected)}, got ${show(target.shape)}`);
+    throw new ShapeError(
+      `${name}: the input is ${show(x.shape)}, so class indices must have shape ${show(expected)}, got ${show(target.shape)}`,
+    );
   return x.ndim === 1 ? { N: 1, C: x.shape[0], inner: 1 } : { N: x.shape[0], C: x.shape[1], inner: numelOf(x.shape.slice(2)) };
 }
 
 function indexTarget(name: string, target: Tensor): Tensor {
   if (isFloating(target.dtype) || target.dtype === 'bool')
-    throw new DTypeError(`${name}: the target is ${target.dtype} in the shape of class indices; cast it with .to('int64'), or give probabilities in the shape of the input`);
+    throw new DTypeError(
+      `${name}: the target is ${target.dtype} in the shape of class indices; cast it with .to('int64'), or give probabilities in the shape of the input`,
+    );
   return dense(cast(target, 'int64'));
 }
 
 /** Per element of [N, C, inner]: the target's weight, t = w_y onehot(y) (1 - ε) + ε w / C, and its sum s over C; zeros where ignored. */
-function targetWeights(name: string, like: Tensor, layout: { N: number; C: number; inner: number }, target: Tensor, weight: Tensor | null, ignoreIndex: number, eps: number): { t: Tensor; s: Tensor; total: number } {
+function targetWeights(
+  name: string,
+  like: Tensor,
+  layout: { N: number; C: number; inner: number },
+  target: Tensor,
+  weight: Tensor | null,
+  ignoreIndex: number,
+  eps: number,
+): { t: Tensor; s: Tensor; total: number } {
   const { N, C, inner } = layout;
   const classes = window(target) as BigInt64Array;
   const w = weight === null ? null : Float64Array.from(window(dense(cast(weight, 'float64'))) as Float64Array);
@@ -92,7 +110,8 @@ function targetWeights(name: string, like: Tensor, layout: { N: number; C: numbe
         s[n * inner + i] += v;
       }
     }
-  const make = (a: Float64Array, shape: readonly number[]): Tensor => (like.dtype === 'float64' ? fromTyped(a, shape) : fromTyped(Float32Array.from(a), shape));
+  const make = (a: Float64Array, shape: readonly number[]): Tensor =>
+    like.dtype === 'float64' ? fromTyped(a, shape) : fromTyped(Float32Array.from(a), shape);
   return { t: make(t, [N, C, inner]), s: make(s, [N, 1, inner]), total };
 }
 
@@ -105,8 +124,10 @@ export function crossEntropy(x: Tensor, target: Tensor, options: CrossEntropyOpt
   const name = 'crossEntropy';
   checkReduction(name, reduction);
   if (!isFloating(x.dtype)) throw new DTypeError(`${name}: the logits are ${x.dtype}; cast them with .to('float32')`);
-  if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) throw new ValueError(`${name}: labelSmoothing ${labelSmoothing} must lie between 0 and 1`);
-  if (isFloating(target.dtype) && sameShape(x.shape, target.shape)) return withProbabilities(name, x, target, reduction, weight, labelSmoothing);
+  if (!(labelSmoothing >= 0 && labelSmoothing <= 1))
+    throw new ValueError(`${name}: labelSmoothing ${labelSmoothing} must lie between 0 and 1`);
+  if (isFloating(target.dtype) && sameShape(x.shape, target.shape))
+    return withProbabilities(name, x, target, reduction, weight, labelSmoothing);
   const layout = classLayout(name, x, target);
   checkWeight(name, weight, layout.C);
   const { N, C, inner } = layout;

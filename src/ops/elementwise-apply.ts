@@ -1,11 +1,11 @@
 // Runs elementwise operations given as scalar expressions: broadcasting, dtype promotion, recording, and gradients. All
 // broadcasting of the library is undone here, by reductions fused with the derivative's program.
 
-import { mustRecord, record, type Vjp } from '../autograd/node.ts';
 import { isGradEnabled } from '../autograd/mode.ts';
+import { mustRecord, record, type Vjp } from '../autograd/node.ts';
 import { DTypeError, GradError, ShapeError } from '../runtime/errors.ts';
 import { computeTypeOf, type DType, isFloating, type Promotable, resultType } from '../tensor/dtype.ts';
-import { broadcastShapes, sameShape, show, type Shape } from '../tensor/shape.ts';
+import { broadcastShapes, type Shape, sameShape, show } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { copy, empty, ewise, loadProgram, type Program, reduceProgram } from './raw.ts';
 import { differentiate, type Expr, input, inputsOf, param, substitute } from './scalar.ts';

@@ -10,7 +10,14 @@ import { input, param } from './scalar.ts';
 
 const [a, b, c] = [input(0), input(1), input(2)];
 
-const row = (name: string, arity: number, doc: string, expr: s.Expr, dtype: DTypeRule = 'same', masks?: readonly number[]): ElementwiseOp => ({ name, arity, doc, expr, dtype, masks });
+const row = (
+  name: string,
+  arity: number,
+  doc: string,
+  expr: s.Expr,
+  dtype: DTypeRule = 'same',
+  masks?: readonly number[],
+): ElementwiseOp => ({ name, arity, doc, expr, dtype, masks });
 
 /** Operations of one tensor. */
 const unaryRows = {
@@ -118,18 +125,100 @@ const special = {
 type UnaryFns = { [K in keyof typeof unaryRows]: (x: Tensor) => Tensor };
 type BinaryFns = { [K in keyof typeof binaryRows]: (x: TensorLike, y: TensorLike) => Tensor };
 const unaryFns = Object.fromEntries(Object.entries(unaryRows).map(([k, op]) => [k, (x: Tensor) => apply(op, [x])])) as UnaryFns;
-const binaryFns = Object.fromEntries(Object.entries(binaryRows).map(([k, op]) => [k, (x: TensorLike, y: TensorLike) => apply(op, [x, y])])) as BinaryFns;
+const binaryFns = Object.fromEntries(
+  Object.entries(binaryRows).map(([k, op]) => [k, (x: TensorLike, y: TensorLike) => apply(op, [x, y])]),
+) as BinaryFns;
 
 /** Every elementwise row, for documentation and tests. */
-export const elementwiseRows: readonly ElementwiseOp[] = [...Object.values(unaryRows), ...Object.values(binaryRows), ...Object.values(special)];
+export const elementwiseRows: readonly ElementwiseOp[] = [
+  ...Object.values(unaryRows),
+  ...Object.values(binaryRows),
+  ...Object.values(special),
+];
 
 export const {
-  neg, abs, sign, ceil, floor, trunc, frac, square, sqrt, rsqrt, reciprocal, exp, exp2, expm1, log, log2, log10, log1p, sin, cos, tan, asin, acos, atan,
-  sinh, cosh, asinh, acosh, atanh, erf, erfc, erfinv, lgamma, digamma, i0, sinc, deg2rad, rad2deg, isnan, isinf, isfinite, isposinf, isneginf, signbit, logicalNot,
+  neg,
+  abs,
+  sign,
+  ceil,
+  floor,
+  trunc,
+  frac,
+  square,
+  sqrt,
+  rsqrt,
+  reciprocal,
+  exp,
+  exp2,
+  expm1,
+  log,
+  log2,
+  log10,
+  log1p,
+  sin,
+  cos,
+  tan,
+  asin,
+  acos,
+  atan,
+  sinh,
+  cosh,
+  asinh,
+  acosh,
+  atanh,
+  erf,
+  erfc,
+  erfinv,
+  lgamma,
+  digamma,
+  i0,
+  sinc,
+  deg2rad,
+  rad2deg,
+  isnan,
+  isinf,
+  isfinite,
+  isposinf,
+  isneginf,
+  signbit,
+  logicalNot,
 } = unaryFns;
 export const {
-  maximum, minimum, fmax, fmin, pow, atan2, fmod, remainder, floorDivide, copysign, hypot, nextafter, logaddexp, logaddexp2, xlogy, heaviside, ldexp, gcd, lcm,
-  igamma, igammac, eq, ne, lt, le, gt, ge, logicalAnd, logicalOr, logicalXor, bitwiseAnd, bitwiseOr, bitwiseXor, bitwiseLeftShift, bitwiseRightShift,
+  maximum,
+  minimum,
+  fmax,
+  fmin,
+  pow,
+  atan2,
+  fmod,
+  remainder,
+  floorDivide,
+  copysign,
+  hypot,
+  nextafter,
+  logaddexp,
+  logaddexp2,
+  xlogy,
+  heaviside,
+  ldexp,
+  gcd,
+  lcm,
+  igamma,
+  igammac,
+  eq,
+  ne,
+  lt,
+  le,
+  gt,
+  ge,
+  logicalAnd,
+  logicalOr,
+  logicalXor,
+  bitwiseAnd,
+  bitwiseOr,
+  bitwiseXor,
+  bitwiseLeftShift,
+  bitwiseRightShift,
 } = binaryFns;
 
 export interface AlphaOptions {
@@ -138,9 +227,11 @@ export interface AlphaOptions {
 }
 
 /** a + alpha·b. */
-export const add = (x: TensorLike, y: TensorLike, { alpha = 1 }: AlphaOptions = {}): Tensor => (alpha === 1 ? apply(special.add, [x, y]) : apply(special.addScaled, [x, y], [alpha]));
+export const add = (x: TensorLike, y: TensorLike, { alpha = 1 }: AlphaOptions = {}): Tensor =>
+  alpha === 1 ? apply(special.add, [x, y]) : apply(special.addScaled, [x, y], [alpha]);
 /** a - alpha·b. */
-export const sub = (x: TensorLike, y: TensorLike, { alpha = 1 }: AlphaOptions = {}): Tensor => (alpha === 1 ? apply(special.sub, [x, y]) : apply(special.subScaled, [x, y], [alpha]));
+export const sub = (x: TensorLike, y: TensorLike, { alpha = 1 }: AlphaOptions = {}): Tensor =>
+  alpha === 1 ? apply(special.sub, [x, y]) : apply(special.subScaled, [x, y], [alpha]);
 /** b - alpha·a. */
 export const rsub = (x: TensorLike, y: TensorLike, options: AlphaOptions = {}): Tensor => sub(y, x, options);
 /** a·b. */
@@ -213,11 +304,23 @@ export const zero_ = (x: Tensor): Tensor => copy_(x, 0);
 export const elementwiseMethods = {
   ...unaryFns,
   ...binaryFns,
-  add, sub, rsub, mul, div, bitwiseNot, lerp, round, clamp, clampMin, clampMax,
+  add,
+  sub,
+  rsub,
+  mul,
+  div,
+  bitwiseNot,
+  lerp,
+  round,
+  clamp,
+  clampMin,
+  clampMax,
   /** `x` where the condition (a bool tensor) holds, else `y`. */
   where: (x: Tensor, condition: Tensor, y: TensorLike): Tensor => where(condition, x, y),
-  add_: (x: Tensor, y: TensorLike, { alpha = 1 }: AlphaOptions = {}): Tensor => applyInPlace(special.addScaled, x, [y], [alpha], changeInPlace),
-  sub_: (x: Tensor, y: TensorLike, { alpha = 1 }: AlphaOptions = {}): Tensor => applyInPlace(special.subScaled, x, [y], [alpha], changeInPlace),
+  add_: (x: Tensor, y: TensorLike, { alpha = 1 }: AlphaOptions = {}): Tensor =>
+    applyInPlace(special.addScaled, x, [y], [alpha], changeInPlace),
+  sub_: (x: Tensor, y: TensorLike, { alpha = 1 }: AlphaOptions = {}): Tensor =>
+    applyInPlace(special.subScaled, x, [y], [alpha], changeInPlace),
   mul_: inPlace(special.mul),
   div_: inPlace(special.div),
   pow_: inPlace(binaryRows.pow),
@@ -225,5 +328,7 @@ export const elementwiseMethods = {
   abs_: inPlaceUnary(unaryRows.abs),
   exp_: inPlaceUnary(unaryRows.exp),
   sqrt_: inPlaceUnary(unaryRows.sqrt),
-  copy_, fill_, zero_,
+  copy_,
+  fill_,
+  zero_,
 };

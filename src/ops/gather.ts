@@ -8,7 +8,8 @@ import { gatherRaw, indexRaw } from './gather-raw.ts';
 import { cast, copy, dense, empty, fill } from './raw.ts';
 
 function checkIndex(name: string, index: Tensor): Tensor {
-  if (index.dtype !== 'int64' && index.dtype !== 'int32') throw new DTypeError(`${name}: the index is ${index.dtype}; it must be int64 or int32`);
+  if (index.dtype !== 'int64' && index.dtype !== 'int32')
+    throw new DTypeError(`${name}: the index is ${index.dtype}; it must be int64 or int32`);
   return dense(cast(index, 'int64'));
 }
 
@@ -37,7 +38,9 @@ function indexAddZeros(g: Tensor, shape: readonly number[], d: number, idx: Tens
 export function gather(x: Tensor, dim: number, index: Tensor): Tensor {
   const d = normalizeDim('gather', dim, x.ndim);
   if (index.ndim !== x.ndim || index.shape.some((n, i) => i !== d && n > x.shape[i])) {
-    throw new ShapeError(`gather: the index has shape ${show(index.shape)} and x has ${show(x.shape)}; they need equally many dimensions, and the index may be longer along dim ${d} only`);
+    throw new ShapeError(
+      `gather: the index has shape ${show(index.shape)} and x has ${show(x.shape)}; they need equally many dimensions, and the index may be longer along dim ${d} only`,
+    );
   }
   const idx = checkIndex('gather', index);
   const out = empty(index.shape, x.dtype);

@@ -2,10 +2,10 @@
 // backward cuts the view's part out of the gradient, and views look their node up anew when they are used next.
 
 import { isGradEnabled } from '../autograd/mode.ts';
-import { attach, GradNode, mustRecord, record, viewSupport, type Vjp } from '../autograd/node.ts';
+import { attach, GradNode, mustRecord, record, type Vjp, viewSupport } from '../autograd/node.ts';
 import { GradError } from '../runtime/errors.ts';
 import { contiguousStrides, type Shape } from '../tensor/shape.ts';
-import { Tensor } from '../tensor/tensor.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import type { InPlaceRecorder } from './elementwise-apply.ts';
 import { alias, copy, copyInto, empty, fill } from './raw.ts';
 

@@ -19,7 +19,9 @@ export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
   const d = normalizeDim('cat', dim, first.ndim);
   for (const t of parts) {
     if (t.ndim !== first.ndim || t.shape.some((n, i) => i !== d && n !== first.shape[i])) {
-      throw new ShapeError(`cat: shapes ${show(first.shape)} and ${show(t.shape)} differ outside of dimension ${d}; only that size may differ`);
+      throw new ShapeError(
+        `cat: shapes ${show(first.shape)} and ${show(t.shape)} differ outside of dimension ${d}; only that size may differ`,
+      );
     }
   }
   const dtype = tensors.map((t) => t.dtype).reduce(promoteTypes);
@@ -50,6 +52,11 @@ export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
 /** Joins equally shaped tensors along a new dimension. */
 export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
   if (tensors.length === 0) throw new ShapeError('stack: got an empty list; give at least one tensor');
-  for (const t of tensors) if (!sameShape(t.shape, tensors[0].shape)) throw new ShapeError(`stack: shapes ${show(tensors[0].shape)} and ${show(t.shape)} differ; all must be equal`);
-  return cat(tensors.map((t) => unsqueeze(t, dim)), dim < 0 ? dim + tensors[0].ndim + 1 : dim);
+  for (const t of tensors)
+    if (!sameShape(t.shape, tensors[0].shape))
+      throw new ShapeError(`stack: shapes ${show(tensors[0].shape)} and ${show(t.shape)} differ; all must be equal`);
+  return cat(
+    tensors.map((t) => unsqueeze(t, dim)),
+    dim < 0 ? dim + tensors[0].ndim + 1 : dim,
+  );
 }

@@ -5,7 +5,7 @@ import { mustRecord, record } from '../autograd/node.ts';
 import { DTypeError, ShapeError } from '../runtime/errors.ts';
 import { I, run } from '../runtime/runtime.ts';
 import { type DType, dtypeCode, isFloating } from '../tensor/dtype.ts';
-import { broadcastShapes, broadcastStrides, numelOf, sameShape, show, type Shape } from '../tensor/shape.ts';
+import { broadcastShapes, broadcastStrides, numelOf, type Shape, sameShape, show } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { apply, type ElementwiseOp, helpers } from './elementwise-apply.ts';
 import { cast, copy, empty } from './raw.ts';
@@ -24,7 +24,8 @@ const combine: ElementwiseOp = {
 const product: ElementwiseOp = { name: 'outer', doc: 'a · b.', arity: 2, expr: mul(input(0), input(1)), dtype: 'same' };
 
 function checkTensor(name: string, argument: string, x: unknown): void {
-  if (!(x instanceof Tensor)) throw new DTypeError(`${name}: ${argument} must be a tensor, got ${x === null ? 'null' : typeof x}; make one with tensor(...)`);
+  if (!(x instanceof Tensor))
+    throw new DTypeError(`${name}: ${argument} must be a tensor, got ${x === null ? 'null' : typeof x}; make one with tensor(...)`);
 }
 
 function checkSameDType(name: string, a: Tensor, b: Tensor, what = 'b'): void {
@@ -185,7 +186,9 @@ export function bmm(a: Tensor, b: Tensor): Tensor {
   needDims('bmm', 'b', b, 3);
   checkSameDType('bmm', a, b);
   if (a.shape[0] !== b.shape[0])
-    throw new ShapeError(`bmm: a is ${show(a.shape)} and b is ${show(b.shape)}; the batch sizes (${a.shape[0]} and ${b.shape[0]}) must be equal, or use matmul`);
+    throw new ShapeError(
+      `bmm: a is ${show(a.shape)} and b is ${show(b.shape)}; the batch sizes (${a.shape[0]} and ${b.shape[0]}) must be equal, or use matmul`,
+    );
   return matrices('bmm', a, b);
 }
 
@@ -200,7 +203,8 @@ export function mv(a: Tensor, b: Tensor): Tensor {
 export function dot(a: Tensor, b: Tensor): Tensor {
   needDims('dot', 'a', a, 1);
   needDims('dot', 'b', b, 1);
-  if (a.shape[0] !== b.shape[0]) throw new ShapeError(`dot: a has ${a.shape[0]} element(s) and b has ${b.shape[0]}; they must have equally many`);
+  if (a.shape[0] !== b.shape[0])
+    throw new ShapeError(`dot: a has ${a.shape[0]} element(s) and b has ${b.shape[0]}; they must have equally many`);
   return matmul(a, b);
 }
 
@@ -228,13 +232,17 @@ function addProduct(name: string, x: Tensor, p: Tensor, { beta = 1, alpha = 1 }:
 }
 
 /** beta · x + alpha · (a b) for matrices. */
-export const addmm = (x: Tensor, a: Tensor, b: Tensor, options: AddProductOptions = {}): Tensor => addProduct('addmm', x, mm(a, b), options);
+export const addmm = (x: Tensor, a: Tensor, b: Tensor, options: AddProductOptions = {}): Tensor =>
+  addProduct('addmm', x, mm(a, b), options);
 /** beta · x + alpha · (a b) for a matrix and a vector. */
-export const addmv = (x: Tensor, a: Tensor, b: Tensor, options: AddProductOptions = {}): Tensor => addProduct('addmv', x, mv(a, b), options);
+export const addmv = (x: Tensor, a: Tensor, b: Tensor, options: AddProductOptions = {}): Tensor =>
+  addProduct('addmv', x, mv(a, b), options);
 /** beta · x + alpha · (a ⊗ b) for two vectors. */
-export const addr = (x: Tensor, a: Tensor, b: Tensor, options: AddProductOptions = {}): Tensor => addProduct('addr', x, outer(a, b), options);
+export const addr = (x: Tensor, a: Tensor, b: Tensor, options: AddProductOptions = {}): Tensor =>
+  addProduct('addr', x, outer(a, b), options);
 /** beta · x + alpha · (a b) for batches of matrices. */
-export const baddbmm = (x: Tensor, a: Tensor, b: Tensor, options: AddProductOptions = {}): Tensor => addProduct('baddbmm', x, bmm(a, b), options);
+export const baddbmm = (x: Tensor, a: Tensor, b: Tensor, options: AddProductOptions = {}): Tensor =>
+  addProduct('baddbmm', x, bmm(a, b), options);
 /** beta · x + alpha · Σ (a b) summed over the batch. */
 export const addbmm = (x: Tensor, a: Tensor, b: Tensor, options: AddProductOptions = {}): Tensor =>
   addProduct('addbmm', x, sum(bmm(a, b), { dim: 0 }), options);
@@ -248,7 +256,8 @@ export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): T
   if (bias !== null) checkSameDType('linear', x, bias, 'bias');
   const nd = x.shape.length;
   if (weight.shape.length === 1) {
-    if (bias !== null && bias.ndim > 0) throw new ShapeError(`linear: weight ${show(weight.shape)} has one output, so the bias must be a scalar, got ${show(bias.shape)}`);
+    if (bias !== null && bias.ndim > 0)
+      throw new ShapeError(`linear: weight ${show(weight.shape)} has one output, so the bias must be a scalar, got ${show(bias.shape)}`);
     const y = matmul(x, weight);
     return bias === null ? y : apply(combine, [y, bias], [1, 1]);
   }
@@ -262,7 +271,10 @@ export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): T
     // PyTorch takes any bias that broadcasts
     const y = matmul(x, transpose(weight, 0, 1));
     const shape = broadcastShapes('linear', y.shape, bias.shape);
-    if (!sameShape(shape, y.shape)) throw new ShapeError(`linear: bias is ${show(bias.shape)}; expected [${outFeatures}], one for each row of weight ${show(weight.shape)}`);
+    if (!sameShape(shape, y.shape))
+      throw new ShapeError(
+        `linear: bias is ${show(bias.shape)}; expected [${outFeatures}], one for each row of weight ${show(weight.shape)}`,
+      );
     return apply(combine, [y, expand(bias, y.shape)], [1, 1]);
   }
   if (nd !== 2) {
@@ -291,7 +303,8 @@ function linear2d(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
 }
 
 /** A transposed view without history. */
-const transposedRaw = (w: Tensor): Tensor => new Tensor(w.storage, [w.shape[1], w.shape[0]], [w.strides[1], w.strides[0]], w.offset, w.dtype);
+const transposedRaw = (w: Tensor): Tensor =>
+  new Tensor(w.storage, [w.shape[1], w.shape[0]], [w.strides[1], w.strides[0]], w.offset, w.dtype);
 
 /** The product of a chain of matrices from left to right. */
 export function chainMatmul(...ms: Tensor[]): Tensor {

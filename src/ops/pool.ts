@@ -5,7 +5,7 @@ import { mustRecord, record } from '../autograd/node.ts';
 import { DTypeError, ShapeError, ValueError } from '../runtime/errors.ts';
 import { I, machine, run } from '../runtime/runtime.ts';
 import { dtypeCode } from '../tensor/dtype.ts';
-import { show, type Shape } from '../tensor/shape.ts';
+import { type Shape, show } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { pair, type Size } from './conv.ts';
 import { empty as emptyTensor, fromTyped } from './create.ts';
@@ -89,9 +89,10 @@ function geometry(
   o: { stride?: Size; padding?: Size; dilation?: Size; ceilMode?: boolean; countPad?: boolean; divisor?: number },
 ): Geometry {
   if (x.ndim !== 3 && x.ndim !== 4) throw new ShapeError(`${name}: x is ${show(x.shape)}; expected [N, C, H, W] or [C, H, W]`);
-  if (x.dtype !== 'float32' && x.dtype !== 'float64') throw new DTypeError(`${name}: x is ${x.dtype}; pooling needs float32 or float64, cast with .to('float32')`);
+  if (x.dtype !== 'float32' && x.dtype !== 'float64')
+    throw new DTypeError(`${name}: x is ${x.dtype}; pooling needs float32 or float64, cast with .to('float32')`);
   const K = pair(name, 'kernelSize', kernelSize, 1);
-  const S = o.stride === undefined ? K : pair(name, 'stride', o.stride, 1);
+  const S = o.stride === undefined || (Array.isArray(o.stride) && o.stride.length === 0) ? K : pair(name, 'stride', o.stride, 1);
   const P = pair(name, 'padding', o.padding ?? 0, 0);
   const D = pair(name, 'dilation', o.dilation ?? 1, 1);
   if (P[0] * 2 > K[0] || P[1] * 2 > K[1]) throw new ValueError(`${name}: padding ${show(P)} must be at most half the window ${show(K)}`);
@@ -99,8 +100,21 @@ function geometry(
   const [H, W] = [x.shape[n - 2], x.shape[n - 1]];
   const OH = outputSize(H, K[0], S[0], P[0], D[0], o.ceilMode ?? false);
   const OW = outputSize(W, K[1], S[1], P[1], D[1], o.ceilMode ?? false);
-  if (OH < 1 || OW < 1) throw new ShapeError(`${name}: the window ${show(K)} is larger than the padded input (x ${show(x.shape)}, padding ${show(P)}); use a smaller window`);
-  return { kind, shape: x.shape, out: [...x.shape.slice(0, -2), OH, OW], K, S, P, D, countPad: o.countPad ?? true, divisor: o.divisor ?? 0 };
+  if (OH < 1 || OW < 1)
+    throw new ShapeError(
+      `${name}: the window ${show(K)} is larger than the padded input (x ${show(x.shape)}, padding ${show(P)}); use a smaller window`,
+    );
+  return {
+    kind,
+    shape: x.shape,
+    out: [...x.shape.slice(0, -2), OH, OW],
+    K,
+    S,
+    P,
+    D,
+    countPad: o.countPad ?? true,
+    divisor: o.divisor ?? 0,
+  };
 }
 
 /** The largest value of each window and, as int64, its position in the plane. */
@@ -132,7 +146,26 @@ function gatherPlanes(name: string, q: Geometry, c: Tensor, index: Tensor): Tens
   const from = dense(c);
   if (y.numel > 0) {
     // GATHER along the flattened plane
-    const words = [14, 0, 0, dtypeCode[c.dtype], from.address, wide.address, y.address, 2, 1, plane, planes, outPlane, plane, 1, outPlane, 1, outPlane, 1];
+    const words = [
+      14,
+      0,
+      0,
+      dtypeCode[c.dtype],
+      from.address,
+      wide.address,
+      y.address,
+      2,
+      1,
+      plane,
+      planes,
+      outPlane,
+      plane,
+      1,
+      outPlane,
+      1,
+      outPlane,
+      1,
+    ];
     for (let i = 0; i < words.length; i++) I[i] = words[i];
     run(name, words.length);
   }
@@ -169,7 +202,11 @@ function avgBackward(name: string, q: Geometry, g: Tensor): Tensor {
 }
 
 /** Mean of each window: x [N, C, H, W] or [C, H, W]. Padded zeros count unless countIncludePad is false. */
-export function avgPool2d(x: Tensor, kernelSize: Size, { stride, padding, ceilMode, countIncludePad = true, divisorOverride }: AvgPoolOptions = {}): Tensor {
+export function avgPool2d(
+  x: Tensor,
+  kernelSize: Size,
+  { stride, padding, ceilMode, countIncludePad = true, divisorOverride }: AvgPoolOptions = {},
+): Tensor {
   if (divisorOverride !== undefined && (!Number.isInteger(divisorOverride) || divisorOverride === 0))
     throw new ValueError(`avgPool2d: divisorOverride is ${divisorOverride}; expected a whole number other than 0`);
   return avgForward(
@@ -179,13 +216,17 @@ export function avgPool2d(x: Tensor, kernelSize: Size, { stride, padding, ceilMo
   );
 }
 
-const oneD = (v: Size | undefined, other: number): Size | undefined => (v === undefined ? undefined : [other, typeof v === 'number' ? v : v[0]]);
+const oneD = (v: Size | undefined, other: number): Size | undefined =>
+  v === undefined ? undefined : [other, typeof v === 'number' ? v : v[0]];
 
 /** Largest value in each window of the last dimension: x [N, C, L] or [C, L]. */
 export function maxPool1d(x: Tensor, kernelSize: Size, { stride, padding, dilation, ceilMode }: MaxPoolOptions = {}): Tensor {
   if (x.ndim !== 2 && x.ndim !== 3) throw new ShapeError(`maxPool1d: x is ${show(x.shape)}; expected [N, C, L] or [C, L]`);
   const k = oneD(kernelSize, 1) as Size;
-  return squeeze(maxPool2d(unsqueeze(x, -2), k, { stride: oneD(stride, 1), padding: oneD(padding, 0), dilation: oneD(dilation, 1), ceilMode }), -2);
+  return squeeze(
+    maxPool2d(unsqueeze(x, -2), k, { stride: oneD(stride, 1), padding: oneD(padding, 0), dilation: oneD(dilation, 1), ceilMode }),
+    -2,
+  );
 }
 
 /** Mean of each window of the last dimension: x [N, C, L] or [C, L]. */
@@ -213,7 +254,9 @@ export type AdaptiveSize = number | null | readonly (number | null)[];
 
 function adaptiveTarget(name: string, x: Tensor, outputSize: AdaptiveSize): [number, number] {
   if (x.ndim !== 3 && x.ndim !== 4) throw new ShapeError(`${name}: x is ${show(x.shape)}; expected [N, C, H, W] or [C, H, W]`);
-  const list = Array.isArray(outputSize) ? (outputSize as readonly (number | null)[]) : [outputSize as number | null, outputSize as number | null];
+  const list = Array.isArray(outputSize)
+    ? (outputSize as readonly (number | null)[])
+    : [outputSize as number | null, outputSize as number | null];
   const target = list.map((v, i) => v ?? x.shape[x.ndim - 2 + i]);
   if (target.length !== 2 || target.some((v) => !Number.isInteger(v) || v < 0))
     throw new ValueError(`${name}: the output size ${String(outputSize)} must be a whole number of at least 0, or two of them`);
@@ -247,7 +290,10 @@ export function adaptiveMaxPool2d(x: Tensor, outputSize: AdaptiveSize): Tensor {
   const q: Geometry = { ...geometry(name, 0, x, 1, {}), out: [...x.shape.slice(0, -2), OH, OW] };
   const from = dense(x);
   const index = empty(q.out, 'int32');
-  const values = x.dtype === 'float64' ? new Float64Array(machine.buffer(), from.address, from.numel) : new Float32Array(machine.buffer(), from.address, from.numel);
+  const values =
+    x.dtype === 'float64'
+      ? new Float64Array(machine.buffer(), from.address, from.numel)
+      : new Float32Array(machine.buffer(), from.address, from.numel);
   const at = new Int32Array(machine.buffer(), index.address, index.numel);
   for (let k = 0; k < at.length; k++) {
     const plane = Math.floor(k / (OH * OW));

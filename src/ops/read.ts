@@ -2,7 +2,7 @@
 
 import { DTypeError, ShapeError, ValueError } from '../runtime/errors.ts';
 import { pressureYield } from '../runtime/memory.ts';
-import { type TypedArray } from '../tensor/dtype.ts';
+import type { TypedArray } from '../tensor/dtype.ts';
 import { show } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { hostCopy } from './create.ts';

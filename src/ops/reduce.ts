@@ -24,16 +24,31 @@ export type DimArgument = number | readonly number[] | ReduceOptions | null;
 
 /** Options from what a reduction takes as its second argument. */
 export const dimOptions = (d: DimArgument | undefined): ReduceOptions =>
-  d === undefined || d === null ? {} : typeof d === 'number' || Array.isArray(d) ? { dim: d as number | readonly number[] } : (d as ReduceOptions);
+  d === undefined || d === null
+    ? {}
+    : typeof d === 'number' || Array.isArray(d)
+      ? { dim: d as number | readonly number[] }
+      : (d as ReduceOptions);
 
 /** The shape that is left when `dims` are reduced. */
 export const reducedShape = (shape: Shape, dims: readonly number[], keepdim: boolean): number[] =>
   keepdim ? shape.map((n, i) => (dims.includes(i) ? 1 : n)) : shape.filter((_, i) => !dims.includes(i));
 
 /** Reduces without recording. */
-export function reduceRaw(name: string, reduction: Reduction, x: Tensor, dims: readonly number[], keepdim: boolean, dtype: DType, scale = 1): Tensor {
+export function reduceRaw(
+  name: string,
+  reduction: Reduction,
+  x: Tensor,
+  dims: readonly number[],
+  keepdim: boolean,
+  dtype: DType,
+  scale = 1,
+): Tensor {
   const out = empty(reducedShape(x.shape, dims, keepdim), dtype);
-  const compute = reduction === 'any' || reduction === 'all' || reduction === 'argmax' || reduction === 'argmin' ? computeTypeOf[x.dtype] : computeTypeOf[dtype];
+  const compute =
+    reduction === 'any' || reduction === 'all' || reduction === 'argmax' || reduction === 'argmin'
+      ? computeTypeOf[x.dtype]
+      : computeTypeOf[dtype];
   reduceProgram(name, reduction, identity(), out, [x], x.shape, dims, [], compute, scale);
   return out;
 }
@@ -51,7 +66,8 @@ function sumLike(name: string, x: Tensor, arg: DimArgument | undefined, mean: bo
   if (dtype !== undefined) checkDType(dtype, `${name}: dtype`);
   const dims = normalizeDims(name, dim, x.ndim);
   const type = dtype ?? (isFloating(x.dtype) ? x.dtype : 'int64');
-  if (mean && !isFloating(type)) throw new DTypeError(`mean: the mean of a ${x.dtype} tensor is not defined; cast it with .to('float32') or give { dtype: 'float32' }`);
+  if (mean && !isFloating(type))
+    throw new DTypeError(`mean: the mean of a ${x.dtype} tensor is not defined; cast it with .to('float32') or give { dtype: 'float32' }`);
   const source = isFloating(type) && x.dtype !== type ? to(x, type) : x;
   const n = dims.reduce((p, d) => p * x.shape[d], 1);
   const out = reduceRaw(name, 'sum', source, dims, keepdim, type, mean ? 1 / n : 1);
@@ -82,11 +98,18 @@ sumToSlot.fn = sumToShape;
 
 function needElements(name: string, x: Tensor, dims: readonly number[]): void {
   const empties = dims.filter((d) => x.shape[d] === 0);
-  if (empties.length > 0 && numelOf(reducedShape(x.shape, dims, false)) !== 0) throw new IndexError(`${name}: the reduced dimension ${empties[0]} of shape ${show(x.shape)} is empty and has no ${name}`);
+  if (empties.length > 0 && numelOf(reducedShape(x.shape, dims, false)) !== 0)
+    throw new IndexError(`${name}: the reduced dimension ${empties[0]} of shape ${show(x.shape)} is empty and has no ${name}`);
 }
 
 // g spread evenly over the places that hold the extreme value
-const spread: ElementwiseOp = { name: 'extremeBackward', doc: 'g/count where x = y', arity: 4, expr: div(mul(input(0), eq(input(1), input(2))), input(3)), dtype: 'same' };
+const spread: ElementwiseOp = {
+  name: 'extremeBackward',
+  doc: 'g/count where x = y',
+  arity: 4,
+  expr: div(mul(input(0), eq(input(1), input(2))), input(3)),
+  dtype: 'same',
+};
 const equals: ElementwiseOp = { name: 'equals', doc: 'x = y', arity: 2, expr: eq(input(0), input(1)), dtype: 'same' };
 
 function extreme(name: 'amax' | 'amin', x: Tensor, arg: DimArgument | undefined): Tensor {
@@ -111,7 +134,8 @@ export const amin = (x: Tensor, arg?: DimArgument): Tensor => extreme('amin', x,
 
 function argExtreme(name: 'argmax' | 'argmin', x: Tensor, arg: DimArgument | undefined): Tensor {
   const { dim, keepdim = false } = dimOptions(arg);
-  if (Array.isArray(dim)) throw new IndexError(`${name}: takes one dimension, got ${show(dim)}; leave it out for the position in the flattened tensor`);
+  if (Array.isArray(dim))
+    throw new IndexError(`${name}: takes one dimension, got ${show(dim)}; leave it out for the position in the flattened tensor`);
   const dims = normalizeDims(name, dim, x.ndim);
   if (x.dtype === 'bool') throw new DTypeError(`${name}: is not defined for bool tensors; cast with .to('uint8')`);
   needElements(name, x, dims);

@@ -138,16 +138,111 @@ const share = (wins: Expr, ties: Expr): Expr => where(ties, half, wins);
 
 /** Codes of the primitives in the kernels (kernels/scalar_ops.h). */
 export const primitiveCodes = {
-  neg: 1, abs: 2, sign: 3, ceil: 4, floor: 5, round: 6, trunc: 7, sqrt: 8, rsqrt: 9, reciprocal: 10, square: 11, exp: 12,
-  exp2: 13, expm1: 14, log: 15, log2: 16, log10: 17, log1p: 18, sin: 19, cos: 20, tan: 21, asin: 22, acos: 23, atan: 24,
-  sinh: 25, cosh: 26, tanh: 27, asinh: 28, acosh: 29, atanh: 30, sigmoid: 31, logSigmoid: 32, erf: 33, erfc: 34, erfinv: 35,
-  lgamma: 36, digamma: 37, i0: 38, i0e: 39, i1: 40, i1e: 41, ndtri: 42, logNdtr: 43, erfcx: 44, besselJ0: 45, besselJ1: 46,
-  besselY0: 47, besselY1: 48, besselK0: 49, besselK1: 50, relu: 51, isnan: 52, isinf: 53, isfinite: 54, signbit: 55,
-  logicalNot: 56, bitwiseNot: 57, sinc: 58, softplus: 59, step: 60, add: 64, sub: 65, mul: 66, div: 67, floorDiv: 68,
-  truncDiv: 69, fmod: 70, remainder: 71, pow: 72, atan2: 73, max: 74, min: 75, fmax: 76, fmin: 77, copysign: 78, hypot: 79,
-  nextafter: 80, logaddexp: 81, logaddexp2: 82, xlogy: 83, eq: 84, ne: 85, lt: 86, le: 87, gt: 88, ge: 89, bitAnd: 90, bitOr: 91,
-  bitXor: 92, shl: 93, shr: 94, logicalAnd: 95, logicalOr: 96, logicalXor: 97, gcd: 98, lcm: 99, heaviside: 100, igamma: 101,
-  igammac: 102, zeta: 103, polygamma: 104, where: 128, fma: 129, clamp: 130, lerp: 131,
+  neg: 1,
+  abs: 2,
+  sign: 3,
+  ceil: 4,
+  floor: 5,
+  round: 6,
+  trunc: 7,
+  sqrt: 8,
+  rsqrt: 9,
+  reciprocal: 10,
+  square: 11,
+  exp: 12,
+  exp2: 13,
+  expm1: 14,
+  log: 15,
+  log2: 16,
+  log10: 17,
+  log1p: 18,
+  sin: 19,
+  cos: 20,
+  tan: 21,
+  asin: 22,
+  acos: 23,
+  atan: 24,
+  sinh: 25,
+  cosh: 26,
+  tanh: 27,
+  asinh: 28,
+  acosh: 29,
+  atanh: 30,
+  sigmoid: 31,
+  logSigmoid: 32,
+  erf: 33,
+  erfc: 34,
+  erfinv: 35,
+  lgamma: 36,
+  digamma: 37,
+  i0: 38,
+  i0e: 39,
+  i1: 40,
+  i1e: 41,
+  ndtri: 42,
+  logNdtr: 43,
+  erfcx: 44,
+  besselJ0: 45,
+  besselJ1: 46,
+  besselY0: 47,
+  besselY1: 48,
+  besselK0: 49,
+  besselK1: 50,
+  relu: 51,
+  isnan: 52,
+  isinf: 53,
+  isfinite: 54,
+  signbit: 55,
+  logicalNot: 56,
+  bitwiseNot: 57,
+  sinc: 58,
+  softplus: 59,
+  step: 60,
+  add: 64,
+  sub: 65,
+  mul: 66,
+  div: 67,
+  floorDiv: 68,
+  truncDiv: 69,
+  fmod: 70,
+  remainder: 71,
+  pow: 72,
+  atan2: 73,
+  max: 74,
+  min: 75,
+  fmax: 76,
+  fmin: 77,
+  copysign: 78,
+  hypot: 79,
+  nextafter: 80,
+  logaddexp: 81,
+  logaddexp2: 82,
+  xlogy: 83,
+  eq: 84,
+  ne: 85,
+  lt: 86,
+  le: 87,
+  gt: 88,
+  ge: 89,
+  bitAnd: 90,
+  bitOr: 91,
+  bitXor: 92,
+  shl: 93,
+  shr: 94,
+  logicalAnd: 95,
+  logicalOr: 96,
+  logicalXor: 97,
+  gcd: 98,
+  lcm: 99,
+  heaviside: 100,
+  igamma: 101,
+  igammac: 102,
+  zeta: 103,
+  polygamma: 104,
+  where: 128,
+  fma: 129,
+  clamp: 130,
+  lerp: 131,
 } as const;
 
 /** Names of the scalar primitives. */
@@ -262,16 +357,26 @@ const partialsOf: Record<PrimitiveName, Partials> = {
   where: ([c]) => [null, ne(c, 0), eq(c, 0)],
   fma: ([a, b]) => [b, a, lit(1)],
   // inside (bounds included) the gradient goes to x; outside, to the bound that holds
-  clamp: ([x, lo, hi]) => [
-      logicalAnd(ge(x, lo), le(x, hi)),
-      logicalAnd(lt(x, lo), lt(lo, hi)),
-      logicalOr(gt(x, hi), gt(lo, hi)),
-    ],
+  clamp: ([x, lo, hi]) => [logicalAnd(ge(x, lo), le(x, hi)), logicalAnd(lt(x, lo), lt(lo, hi)), logicalOr(gt(x, hi), gt(lo, hi))],
   lerp: ([a, b, w]) => [sub(1, w), w, sub(b, a)],
 };
 
 const masks = new Set<string>([
-  'where', 'eq', 'ne', 'lt', 'le', 'gt', 'ge', 'logicalAnd', 'logicalOr', 'logicalXor', 'logicalNot', 'isnan', 'isinf', 'isfinite', 'step',
+  'where',
+  'eq',
+  'ne',
+  'lt',
+  'le',
+  'gt',
+  'ge',
+  'logicalAnd',
+  'logicalOr',
+  'logicalXor',
+  'logicalNot',
+  'isnan',
+  'isinf',
+  'isfinite',
+  'step',
 ]);
 
 /** adjoint · partial; a partial that is a mask selects, so that an infinite adjoint outside of it does no harm. */
@@ -337,14 +442,28 @@ export function substitute(root: Expr, map: (e: Expr) => Expr | undefined): Expr
   const done = new Map<Expr, Expr>();
   for (const e of order(root)) {
     const leaf = e.args.length === 0 ? map(e) : undefined;
-    done.set(e, leaf ?? (e.args.length === 0 ? e : node(e.op, e.args.map((a) => done.get(a) as Expr), e.value)));
+    done.set(
+      e,
+      leaf ??
+        (e.args.length === 0
+          ? e
+          : node(
+              e.op,
+              e.args.map((a) => done.get(a) as Expr),
+              e.value,
+            )),
+    );
   }
   return done.get(root) as Expr;
 }
 
 /** Which inputs an expression reads. */
 export function inputsOf(root: Expr): Set<number> {
-  return new Set(order(root).filter((e) => e.op === 'in').map((e) => e.value));
+  return new Set(
+    order(root)
+      .filter((e) => e.op === 'in')
+      .map((e) => e.value),
+  );
 }
 
 export interface CompiledProgram {

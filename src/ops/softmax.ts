@@ -19,8 +19,20 @@ export interface SoftmaxOptions {
 }
 
 const times: ElementwiseOp = { name: 'mul', doc: 'a · b.', arity: 2, expr: mul(input(0), input(1)), dtype: 'same' };
-const softmaxGrad: ElementwiseOp = { name: 'softmaxBackward', doc: 'y · (g - s).', arity: 3, expr: mul(input(0), sub(input(1), input(2))), dtype: 'same' };
-const logSoftmaxGrad: ElementwiseOp = { name: 'logSoftmaxBackward', doc: 'g - exp(y) · s.', arity: 3, expr: sub(input(1), mul(exp(input(0)), input(2))), dtype: 'same' };
+const softmaxGrad: ElementwiseOp = {
+  name: 'softmaxBackward',
+  doc: 'y · (g - s).',
+  arity: 3,
+  expr: mul(input(0), sub(input(1), input(2))),
+  dtype: 'same',
+};
+const logSoftmaxGrad: ElementwiseOp = {
+  name: 'logSoftmaxBackward',
+  doc: 'g - exp(y) · s.',
+  arity: 3,
+  expr: sub(input(1), mul(exp(input(0)), input(2))),
+  dtype: 'same',
+};
 const negation: ElementwiseOp = { name: 'neg', doc: '-x.', arity: 1, expr: neg(input(0)), dtype: 'same' };
 
 function layout(x: Tensor, dim: number): { outer: number; n: number; inner: number } {
@@ -44,7 +56,8 @@ function write(opcode: 9 | 10, kind: 0 | 1, x: Tensor, dim: number): void {
 function fused(name: string, kind: 0 | 1, input_: Tensor, dim: number, { dtype }: SoftmaxOptions): Tensor {
   let x = dtype === undefined ? input_ : to(input_, checkDType(dtype));
   const d = normalizeDim(name, dim, x.ndim);
-  if (!isFloating(x.dtype)) throw new DTypeError(`${name}: x is ${x.dtype}; needs floating-point values, cast with .to('float32') or give { dtype: 'float32' }`);
+  if (!isFloating(x.dtype))
+    throw new DTypeError(`${name}: x is ${x.dtype}; needs floating-point values, cast with .to('float32') or give { dtype: 'float32' }`);
   if (x.dtype === 'float16' || x.dtype === 'bfloat16') x = to(x, 'float32');
   const y = empty(x.shape, x.dtype);
   if (y.numel > 0) {

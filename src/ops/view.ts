@@ -4,7 +4,7 @@ import { isGradEnabled } from '../autograd/mode.ts';
 import { mustRecord, record, type Vjp } from '../autograd/node.ts';
 import { IndexError, ShapeError } from '../runtime/errors.ts';
 import { checkSizes, inferShape, normalizeDim, numelOf, type Shape, sameShape, show, viewStrides } from '../tensor/shape.ts';
-import { Tensor } from '../tensor/tensor.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import { makeView } from './inplace.ts';
 import { alias, copy, copyInto, empty, fill } from './raw.ts';
 

@@ -20,7 +20,9 @@ export function withGradients(params: readonly Tensor[]): Pair[] {
     const grad = param.gradInternal;
     if (grad === null) continue;
     if ((param.dtype !== 'float32' && param.dtype !== 'float64') || !param.contiguousNow) {
-      throw new DTypeError(`optimizer: a parameter of shape ${show(param.shape)} is ${param.dtype}${param.contiguousNow ? '' : ' and not contiguous'}; parameters must be contiguous float32 or float64`);
+      throw new DTypeError(
+        `optimizer: a parameter of shape ${show(param.shape)} is ${param.dtype}${param.contiguousNow ? '' : ' and not contiguous'}; parameters must be contiguous float32 or float64`,
+      );
     }
     out.push({ param, grad: dense(grad) });
   }

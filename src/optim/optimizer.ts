@@ -30,7 +30,9 @@ export abstract class Optimizer<O extends object> {
     this.defaults = defaults;
     const list = [...(params as Iterable<Tensor | ({ params: Iterable<Tensor> } & Partial<O>)>)];
     if (list.length === 0) {
-      throw new ValueError(`${this.constructor.name}: got no parameters; pass net.parameters(), after a first forward pass when layers are lazy`);
+      throw new ValueError(
+        `${this.constructor.name}: got no parameters; pass net.parameters(), after a first forward pass when layers are lazy`,
+      );
     }
     if (list[0] instanceof Tensor) this.addParamGroup({ params: list as Tensor[] } as { params: Tensor[] } & Partial<O>);
     else for (const g of list) this.addParamGroup(g as { params: Iterable<Tensor> } & Partial<O>);
@@ -41,9 +43,14 @@ export abstract class Optimizer<O extends object> {
     const params = group.params instanceof Tensor ? [group.params] : [...group.params];
     const seen = new Set(this.paramGroups.flatMap((g) => g.params));
     for (const p of params) {
-      if (!(p instanceof Tensor)) throw new ValueError(`${this.constructor.name}: a parameter is no tensor but ${typeof p}; pass net.parameters()`);
-      if (!p.isLeaf) throw new ValueError(`${this.constructor.name}: a parameter of shape ${show(p.shape)} is the result of an operation; only leaves can be optimized`);
-      if (seen.has(p)) throw new ValueError(`${this.constructor.name}: a parameter of shape ${show(p.shape)} appears twice; list each once`);
+      if (!(p instanceof Tensor))
+        throw new ValueError(`${this.constructor.name}: a parameter is no tensor but ${typeof p}; pass net.parameters()`);
+      if (!p.isLeaf)
+        throw new ValueError(
+          `${this.constructor.name}: a parameter of shape ${show(p.shape)} is the result of an operation; only leaves can be optimized`,
+        );
+      if (seen.has(p))
+        throw new ValueError(`${this.constructor.name}: a parameter of shape ${show(p.shape)} appears twice; list each once`);
       seen.add(p);
     }
     const merged = { ...this.defaults, ...group, params } as ParamGroup<O>;
@@ -96,7 +103,9 @@ export abstract class Optimizer<O extends object> {
   /** Restores what stateDict gave: copies tensors, so a run goes on exactly where it was saved. */
   loadStateDict(saved: OptimizerState<O>): void {
     if (saved.paramGroups.length !== this.paramGroups.length) {
-      throw new ValueError(`loadStateDict: the saved optimizer has ${saved.paramGroups.length} group(s), this one has ${this.paramGroups.length}`);
+      throw new ValueError(
+        `loadStateDict: the saved optimizer has ${saved.paramGroups.length} group(s), this one has ${this.paramGroups.length}`,
+      );
     }
     const byNumber = new Map<number, Tensor>();
     saved.paramGroups.forEach((g, i) => {
@@ -110,11 +119,15 @@ export abstract class Optimizer<O extends object> {
       const p = byNumber.get(Number(n)) as Tensor;
       for (const [name, v] of Object.entries(s)) {
         if (v instanceof Tensor && v.ndim > 0 && !sameShape(v.shape, p.shape)) {
-          throw new ShapeError(`loadStateDict: state ${name} of parameter ${n} has shape ${show(v.shape)}, the parameter has ${show(p.shape)}`);
+          throw new ShapeError(
+            `loadStateDict: state ${name} of parameter ${n} has shape ${show(v.shape)}, the parameter has ${show(p.shape)}`,
+          );
         }
       }
     }
-    saved.paramGroups.forEach(({ params: _, ...options }, i) => Object.assign(this.paramGroups[i], options));
+    saved.paramGroups.forEach(({ params: _, ...options }, i) => {
+      Object.assign(this.paramGroups[i], options);
+    });
     this.state.clear();
     for (const [n, s] of Object.entries(saved.state)) {
       const copy: ParamState = {};

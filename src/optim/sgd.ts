@@ -4,7 +4,7 @@ import { emptyLike } from '../ops/create.ts';
 import { ValueError } from '../runtime/errors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { runFused, withGradients } from './fused.ts';
-import { atLeastZero, Optimizer, type ParamGroup, type ParamsArgument } from './optimizer.ts';
+import { atLeastZero, Optimizer, type ParamGroup, type ParamState, type ParamsArgument } from './optimizer.ts';
 
 export interface SGDOptions {
   /** Learning rate. */
@@ -29,7 +29,8 @@ export class SGD extends Optimizer<SGDOptions> {
 
   protected checkOptions(o: SGDOptions): void {
     for (const name of ['lr', 'momentum', 'weightDecay'] as const) atLeastZero('SGD', name, o[name]);
-    if (o.nesterov && (o.momentum <= 0 || o.dampening !== 0)) throw new ValueError('SGD: nesterov needs a momentum above 0 and no dampening');
+    if (o.nesterov && (o.momentum <= 0 || o.dampening !== 0))
+      throw new ValueError('SGD: nesterov needs a momentum above 0 and no dampening');
   }
 
   protected update(group: ParamGroup<SGDOptions>): void {
@@ -45,7 +46,7 @@ export class SGD extends Optimizer<SGDOptions> {
       }
     }
     runFused('SGD', 19, pairs, ({ param }) => [
-      group.momentum === 0 ? 0 : (this.state.get(param)?.momentumBuffer as Tensor).address,
+      group.momentum === 0 ? 0 : ((this.state.get(param) as ParamState).momentumBuffer as Tensor).address,
       group.lr,
       group.momentum,
       group.dampening,

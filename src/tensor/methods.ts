@@ -1,7 +1,7 @@
 // Puts the operations on the Tensor prototype. A method is the function of the same name with the tensor as its first argument,
 // so an operation is written and documented once.
 
-import { backward, type BackwardOptions } from '../autograd/engine.ts';
+import { type BackwardOptions, backward } from '../autograd/engine.ts';
 import { activationMethods } from '../ops/activations.ts';
 import { to, toBool, toDouble, toFloat, toInt, toLong } from '../ops/cast.ts';
 import { elementwiseMethods } from '../ops/elementwise.ts';

@@ -1,10 +1,10 @@
 // The Tensor: a handle (shape, strides, offset, dtype) on a storage, with its place in the graph of derivatives.
 // Operations live in src/ops; src/tensor/methods.ts puts them on the prototype.
 
+import type { GradNode } from '../autograd/node.ts';
 import { GradError, ValueError } from '../runtime/errors.ts';
 import { track } from '../runtime/memory.ts';
 import type { Storage } from '../runtime/pool.ts';
-import type { GradNode } from '../autograd/node.ts';
 import type { DType } from './dtype.ts';
 import { dtypeSize, isFloating } from './dtype.ts';
 import type { TensorMethods } from './methods.ts';

@@ -37,7 +37,8 @@ const page = `<!doctype html><meta charset="utf-8"><title>Fathom in a page</titl
 </script>`;
 
 if (chromiumPath === undefined) {
-  const message = 'BROWSER TEST NOT RUN: no Chromium on this machine; install it (Debian: apt-get install chromium) or set CHROMIUM to its path';
+  const message =
+    'BROWSER TEST NOT RUN: no Chromium on this machine; install it (Debian: apt-get install chromium) or set CHROMIUM to its path';
   console.warn(message);
   if (process.env.CI) throw new Error(message);
 }
