@@ -108,12 +108,13 @@ const objects = [
 function checkCase(file: string, i: number, c: unknown): Case {
   const fail = (what: string): never => {
     throw new CaseFileError(
-      `${file}: case ${i}${typeof (c as { id?: unknown } | null)?.id === 'string' ? ` (${(c as Case).id})` : ''}: ${what}`,
+      `${file}: case ${i}${typeof (c as { id?: unknown } | null)?.id === 'string' ? ` (${JSON.stringify((c as Case).id).slice(0, 80)})` : ''}: ${what}`,
     );
   };
   if (typeof c !== 'object' || c === null || Array.isArray(c)) return fail('is no object');
   const r = c as Record<string, unknown>;
-  if (typeof r.id !== 'string') return fail("has no 'id'");
+  // an id is printed: no line breaks, no control characters of a terminal
+  if (typeof r.id !== 'string' || !/^[\x20-\x7e]{1,200}$/.test(r.id)) return fail("needs an 'id' of printable characters");
   if (typeof r.op !== 'string') return fail("has no 'op'");
   if (r.kind !== undefined && !kinds.includes(r.kind as string))
     return fail(`has the unknown kind '${String(r.kind)}'; known are ${kinds.join(', ')}`);

@@ -2,9 +2,9 @@
 
 import type { Case } from './cases.ts';
 import { compareResults, type Difference, flattenResult } from './compare.ts';
+import { type Context, checkAfter, checkGradients, toleranceOf, Unavailable } from './context.ts';
 import { Decoder } from './decode.ts';
 import { ft, type Tensor } from './library.ts';
-import { type Context, checkAfter, checkGradients, toleranceOf, Unavailable } from './run-case.ts';
 import { ModuleValue } from './values.ts';
 
 /** What the runner uses of a module. */

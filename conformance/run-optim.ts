@@ -3,9 +3,9 @@
 import { classOf, clipFunction, epochFunctions, optionsOf, unmark } from './adapter/index.ts';
 import type { Case, Json, JsonObject } from './cases.ts';
 import { compareResults, compareValue, type Difference, hostOf, type Tolerance } from './compare.ts';
+import { type Context, toleranceOf, Unavailable } from './context.ts';
 import { Decoder, isObject } from './decode.ts';
 import { ft, type Tensor } from './library.ts';
-import { type Context, toleranceOf, Unavailable } from './run-case.ts';
 import { CaseFileError, type HostArray } from './tensors.ts';
 
 interface OptimizerLike {

@@ -3,9 +3,9 @@
 import { AdapterError, type Fn, lookUpPath, unmark } from './adapter/index.ts';
 import type { Case, FunctionSpec, Json, JsonObject } from './cases.ts';
 import { compareGradient, compareResults, compareValue, type Difference, flattenResult } from './compare.ts';
+import { type Context, callOp, toleranceOf, Unavailable } from './context.ts';
 import { Decoder, isObject } from './decode.ts';
 import { ft, type Tensor } from './library.ts';
-import { type Context, callOp, toleranceOf, Unavailable } from './run-case.ts';
 import { CaseFileError, type HostArray } from './tensors.ts';
 
 type Environment = Map<string, unknown>;
