@@ -85,7 +85,12 @@ function execute(on: Bench, opcode: number, c: Case, values: Operands) {
 
 function check(c: Case): void {
   const g = geometry(c);
-  const values: Operands = { x: numbers(g.sizes.x, 1), weight: numbers(g.sizes.weight, 2), y: numbers(g.sizes.y, 3), bias: numbers(g.O, 4) };
+  const values: Operands = {
+    x: numbers(g.sizes.x, 1),
+    weight: numbers(g.sizes.weight, 2),
+    y: numbers(g.sizes.y, 3),
+    bias: numbers(g.O, 4),
+  };
   const label = JSON.stringify(c);
   const plane = g.OH * g.OW;
   const channel = (i: number): number => Math.floor(i / plane) % g.O;
@@ -130,9 +135,22 @@ describe('conv', () => {
   });
 
   test('stride, padding, dilation and groups in all combinations', () => {
-    for (const S of [[1, 1], [2, 1], [2, 3], [4, 4]] as [number, number][])
-      for (const P of [[0, 0], [1, 2], [3, 1]] as [number, number][])
-        for (const D of [[1, 1], [2, 1], [2, 3]] as [number, number][])
+    for (const S of [
+      [1, 1],
+      [2, 1],
+      [2, 3],
+      [4, 4],
+    ] as [number, number][])
+      for (const P of [
+        [0, 0],
+        [1, 2],
+        [3, 1],
+      ] as [number, number][])
+        for (const D of [
+          [1, 1],
+          [2, 1],
+          [2, 3],
+        ] as [number, number][])
           for (const groups of [1, 2]) check({ C: 4, H: 11, W: 13, O: 6, K: [3, 2], S, P, D, groups });
   });
 
@@ -197,9 +215,18 @@ describe('conv', () => {
       { N: 20, C: 6, H: 14, W: 14, O: 16, K: [5, 5] },
       { N: 4, C: 64, H: 12, W: 12, O: 96, K: [3, 3], P: [1, 1], S: [2, 2] },
     ] as Case[])
-      for (const [opcode, name] of [[4, 'y'], [5, 'x'], [6, 'weight']] as const) {
+      for (const [opcode, name] of [
+        [4, 'y'],
+        [5, 'x'],
+        [6, 'weight'],
+      ] as const) {
         const g = geometry(c);
-        const values: Operands = { x: numbers(g.sizes.x, 1), weight: numbers(g.sizes.weight, 2), y: numbers(g.sizes.y, 3), bias: numbers(g.O, 4) };
+        const values: Operands = {
+          x: numbers(g.sizes.x, 1),
+          weight: numbers(g.sizes.weight, 2),
+          y: numbers(g.sizes.y, 3),
+          bias: numbers(g.O, 4),
+        };
         expectSameBytes(bench, pair as Bench, (on) => {
           const r = execute(on, opcode, c, values);
           return { address: r.address[name], bytes: r.sizes[name] * r.size };

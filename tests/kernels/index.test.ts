@@ -10,7 +10,6 @@ afterAll(() => {
   pair?.machine.close();
 });
 
-const SIZE: Record<DTypeName, number> = { float32: 4, float64: 8, int64: 8, int32: 4, uint8: 1, bool: 1, float16: 2, bfloat16: 2 };
 const arithmetic: DTypeName[] = ['float32', 'float64', 'int64', 'int32', 'uint8', 'bool'];
 
 function apply(mode: number, dtype: DTypeName, self: number, value: number): number {
@@ -52,7 +51,11 @@ function index(on: Bench, c: IndexCase) {
   const self = values(dtype, Math.max(0, ...offsets(shape, strides)) + 1, 1);
   const value = values(dtype, product(outer) * nI * product(inner), 2);
   const indices = c.indices ?? sizes.map((size, k) => numbers(nI, 5 + k).map((v) => Math.floor(v * size)));
-  const [so, sx, si] = [strides.slice(0, outer.length), strides.slice(outer.length, outer.length + sizes.length), strides.slice(outer.length + sizes.length)];
+  const [so, sx, si] = [
+    strides.slice(0, outer.length),
+    strides.slice(outer.length, outer.length + sizes.length),
+    strides.slice(outer.length + sizes.length),
+  ];
   const selfAt = on.put(dtype, self);
   const valueAt = on.put(dtype, value);
   const code = on.execute(13, [
@@ -102,7 +105,8 @@ describe('index', () => {
         checkIndex({ mode, dtype, sizes: [9], inner: [6], nI: dtype === 'int32' && mode === 3 ? 4 : 20 });
       }
     checkIndex({ mode: 3, dtype: 'int64', sizes: [50], nI: 4 });
-    for (const dtype of ['float16', 'bfloat16'] as const) for (const mode of [0, 1]) checkIndex({ mode, dtype, sizes: [9], inner: [6], nI: 20 });
+    for (const dtype of ['float16', 'bfloat16'] as const)
+      for (const mode of [0, 1]) checkIndex({ mode, dtype, sizes: [9], inner: [6], nI: 20 });
   });
 
   test('several index tensors, dimensions before and after', () => {
@@ -195,7 +199,14 @@ function gather(on: Bench, c: GatherCase) {
   const valueAt = on.put(dtype, value);
   const head = [mode, DTYPES[dtype], selfAt, on.put('int64', list), valueAt, shape.length, dim, size];
   expect(on.execute(14, [...head, ...shape, ...selfStrides, ...indexStrides, ...valueStrides])).toBe(0);
-  const at = { self: offsets(shape, selfStrides.map((s, d) => (d === dim ? 0 : s))), index: offsets(shape, indexStrides), value: offsets(shape, valueStrides) };
+  const at = {
+    self: offsets(
+      shape,
+      selfStrides.map((s, d) => (d === dim ? 0 : s)),
+    ),
+    index: offsets(shape, indexStrides),
+    value: offsets(shape, valueStrides),
+  };
   for (let i = 0; i < n; i++) {
     const v = list[at.index[i]];
     const place = at.self[i] + (v < 0 ? v + size : v) * selfStrides[dim];

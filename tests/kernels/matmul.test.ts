@@ -99,7 +99,7 @@ function check(c: Case): void {
   expectClose(actual, expected, tolerance, JSON.stringify(c));
 }
 
-const transposes = (M: number, N: number, K: number): Pick<Case, 'a' | 'b'>[] => [
+const transposes = (M: number, K: number): Pick<Case, 'a' | 'b'>[] => [
   {},
   { a: [0, 1, M] },
   { b: [0, 1, K] },
@@ -109,8 +109,7 @@ const transposes = (M: number, N: number, K: number): Pick<Case, 'a' | 'b'>[] =>
 describe('matmul', () => {
   test('every small size, all transposes', () => {
     for (const M of [1, 2, 3, 5, 7, 13])
-      for (const N of [1, 2, 4, 7, 8, 9, 17])
-        for (const K of [1, 2, 3, 8, 21]) for (const t of transposes(M, N, K)) check({ M, N, K, ...t });
+      for (const N of [1, 2, 4, 7, 8, 9, 17]) for (const K of [1, 2, 3, 8, 21]) for (const t of transposes(M, K)) check({ M, N, K, ...t });
   });
 
   test('sizes across every block border', () => {
@@ -125,7 +124,7 @@ describe('matmul', () => {
       [1, 4100, 9],
       [37, 5, 641],
     ])
-      for (const t of transposes(M, N, K)) check({ M, N, K, ...t });
+      for (const t of transposes(M, K)) check({ M, N, K, ...t });
   });
 
   test('float64, int64 and int32', () => {
@@ -137,7 +136,7 @@ describe('matmul', () => {
         [1, 19, 40],
         [40, 1, 33],
       ])
-        for (const t of transposes(M, N, K)) check({ M, N, K, dtype, ...t });
+        for (const t of transposes(M, K)) check({ M, N, K, dtype, ...t });
   });
 
   test('strides: gaps, reversed rows, broadcast rows, wider C', () => {
@@ -159,7 +158,8 @@ describe('matmul', () => {
     ])
       for (const dtype of ['float32', 'float64'] as const)
         for (const bias of ['none', 'columns', 'rows'] as const)
-          for (const activation of [0, 1, 2, 3]) for (const accumulate of [false, true]) check({ M, N, K, dtype, bias, activation, accumulate });
+          for (const activation of [0, 1, 2, 3])
+            for (const accumulate of [false, true]) check({ M, N, K, dtype, bias, activation, accumulate });
     check({ M: 6, N: 9, K: 4, dtype: 'int64', bias: 'rows', activation: 1, accumulate: true });
     check({ M: 6, N: 9, K: 4, dtype: 'int64', bias: 'columns' });
   });

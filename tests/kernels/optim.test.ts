@@ -71,7 +71,21 @@ describe('adam', () => {
                 for (let step = 1; step <= 4; step++) {
                   const grad = numbers(n, 10 + step);
                   const flags = [decoupled ? 1 : 0, maximize ? 1 : 0, step];
-                  const operands = [CODE[dtype], n, at, bench.put(dtype, grad), m, v, amsgrad ? top : 0, lr, beta1, beta2, eps, decay, ...flags];
+                  const operands = [
+                    CODE[dtype],
+                    n,
+                    at,
+                    bench.put(dtype, grad),
+                    m,
+                    v,
+                    amsgrad ? top : 0,
+                    lr,
+                    beta1,
+                    beta2,
+                    eps,
+                    decay,
+                    ...flags,
+                  ];
                   expect(bench.execute(20, operands)).toBe(0);
                   for (let i = 0; i < n; i++) {
                     let g = maximize ? -grad[i] : grad[i];
@@ -96,7 +110,23 @@ describe('adam', () => {
     expectSameBytes(bench, pair as Bench, (on) => {
       const p = on.put('float32', numbers(n, 1));
       const zeros = new Array<number>(n).fill(0);
-      on.execute(20, [0, n, p, on.put('float32', numbers(n, 2)), on.put('float32', zeros), on.put('float32', zeros), 0, 0.01, 0.9, 0.999, 1e-8, 0, 0, 0, 1]);
+      on.execute(20, [
+        0,
+        n,
+        p,
+        on.put('float32', numbers(n, 2)),
+        on.put('float32', zeros),
+        on.put('float32', zeros),
+        0,
+        0.01,
+        0.9,
+        0.999,
+        1e-8,
+        0,
+        0,
+        0,
+        1,
+      ]);
       return { address: p, bytes: n * 4 };
     });
   });

@@ -27,7 +27,17 @@ afterAll(() => {
 });
 
 function geometry(c: Case) {
-  const { planes = 3, S = c.K, P = [0, 0], D = [1, 1], ceil = false, countPadding = true, divisor = 0, dtype = 'float32', index = true } = c;
+  const {
+    planes = 3,
+    S = c.K,
+    P = [0, 0],
+    D = [1, 1],
+    ceil = false,
+    countPadding = true,
+    divisor = 0,
+    dtype = 'float32',
+    index = true,
+  } = c;
   const out = (size: number, d: 0 | 1): number => {
     const last = (size + 2 * P[d] - D[d] * (c.K[d] - 1) - 1) / S[d];
     let n = (ceil ? Math.ceil(last) : Math.floor(last)) + 1;
@@ -136,7 +146,8 @@ describe('pool', () => {
 
   test('average: padding counted or not, divisor override', () => {
     for (const shape of everyShape)
-      for (const countPadding of [true, false]) for (const dtype of ['float32', 'float64'] as const) check({ kind: 'average', dtype, countPadding, ...shape });
+      for (const countPadding of [true, false])
+        for (const dtype of ['float32', 'float64'] as const) check({ kind: 'average', dtype, countPadding, ...shape });
     for (const shape of everyShape) check({ kind: 'average', divisor: 3, ...shape });
   });
 

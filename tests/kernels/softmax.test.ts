@@ -128,8 +128,23 @@ function crossEntropy(on: Bench, c: LossCase) {
   const outputs = reduction === 0 ? positions : 1;
   const grad = numbers(outputs, 4);
   const size = bytes(dtype);
-  const place = { loss: on.alloc(outputs * size), lse: on.alloc(positions * size), total: on.alloc(size), dx: on.alloc(logits.length * size) };
-  const operands = [CODE[dtype], N, C, inner, on.put(dtype, logits), on.put('int64', target), weighted ? on.put(dtype, weight) : 0, -100, smoothing];
+  const place = {
+    loss: on.alloc(outputs * size),
+    lse: on.alloc(positions * size),
+    total: on.alloc(size),
+    dx: on.alloc(logits.length * size),
+  };
+  const operands = [
+    CODE[dtype],
+    N,
+    C,
+    inner,
+    on.put(dtype, logits),
+    on.put('int64', target),
+    weighted ? on.put(dtype, weight) : 0,
+    -100,
+    smoothing,
+  ];
   operands.push(reduction, place.loss, place.lse, place.total, on.put(dtype, grad), place.dx);
   expect(on.execute(11, operands)).toBe(0);
   expect(on.execute(12, operands)).toBe(0);
@@ -158,7 +173,15 @@ function crossEntropy(on: Bench, c: LossCase) {
       });
     }
   const sum = losses.reduce((a, b) => a + b, 0);
-  return { place, losses: reduction === 0 ? losses : [reduction === 1 ? sum / total : sum], dx, total, outputs, dtype, bytes: logits.length * size };
+  return {
+    place,
+    losses: reduction === 0 ? losses : [reduction === 1 ? sum / total : sum],
+    dx,
+    total,
+    outputs,
+    dtype,
+    bytes: logits.length * size,
+  };
 }
 
 describe('crossEntropy', () => {
@@ -202,7 +225,23 @@ describe('crossEntropy', () => {
     bench.reset();
     const x = [Number.NEGATIVE_INFINITY, 1, 2, Number.NEGATIVE_INFINITY, 1, 2];
     const loss = bench.alloc(8);
-    const operands = [0, 2, 3, 1, bench.put('float32', x), bench.put('int64', [0, 1]), 0, -100, 0, 0, loss, bench.alloc(8), bench.alloc(4), 0, 0];
+    const operands = [
+      0,
+      2,
+      3,
+      1,
+      bench.put('float32', x),
+      bench.put('int64', [0, 1]),
+      0,
+      -100,
+      0,
+      0,
+      loss,
+      bench.alloc(8),
+      bench.alloc(4),
+      0,
+      0,
+    ];
     expect(bench.execute(11, operands)).toBe(0);
     expectClose(bench.get('float32', loss, 2), [Number.POSITIVE_INFINITY, Math.log(1 + Math.E)], 1e-6);
   });
