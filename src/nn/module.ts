@@ -306,7 +306,7 @@ export abstract class Module<In extends unknown[] = [Tensor], Out = Tensor> exte
   }
 
   /** The tree of modules. */
-  toString(): string {
+  override toString(): string {
     const children = this.namedChildren();
     if (children.length === 0) return `${this.kind}(${this.extraRepr()})`;
     const lines = children.map(([name, m]) => `  (${name}): ${String(m).replaceAll('\n', '\n  ')}`);
