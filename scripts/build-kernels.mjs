@@ -3,7 +3,7 @@
 // node scripts/build-kernels.mjs [--variant NAME,...] [--without FILE.cpp,...] [--force]
 // Objects are kept in .cache/kernels under a hash of their source, the headers and the flags, so only what changed is compiled.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -159,7 +159,8 @@ export async function buildKernels({ only = Object.keys(variants), force = false
       const files = { [file]: text };
       for (const header of [...headersOf(text)].sort()) files[header] = headers[header];
       const output = join(cacheDir, `${variant}-${name}-${hash(tool, flags.join(' '), ...Object.entries(files).flat())}.o`);
-      if (force || !existsSync(output)) compiles.push({ kind: 'compile', label: `kernels/${file} (${variant})`, name, flags, files, output });
+      if (force || !existsSync(output))
+        compiles.push({ kind: 'compile', label: `kernels/${file} (${variant})`, name, flags, files, output });
       used.add(output);
       return output;
     });
@@ -176,10 +177,10 @@ export async function buildKernels({ only = Object.keys(variants), force = false
   if (failures.length === 0) failures = await runAll(links, 1);
   if (failures.length > 0) throw new Error(`kernels do not build\n${failures.join('\n')}`);
   for (const { stamp, key } of links) writeAtomic(stamp, key);
+  // Objects of sources that have changed since; recent ones stay, another build may be about to link them.
   for (const name of readdirSync(cacheDir)) {
     const path = join(cacheDir, name);
-    if (name.endsWith('.o') && only.some((variant) => name.startsWith(`${variant}-`)) && !used.has(path) && only.length === 4)
-      rmSync(path, { force: true });
+    if (only.length === 4 && name.endsWith('.o') && !used.has(path) && Date.now() - statSync(path).mtimeMs > 3600_000) rmSync(path, { force: true });
   }
   return links.map((task) => `fathom-${task.variant}.wasm`);
 }

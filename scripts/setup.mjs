@@ -63,5 +63,9 @@ function once(name, inputs, output, action) {
 once('install', ['package.json', 'package-lock.json'], 'node_modules/typescript/package.json', () =>
   step('installing dependencies', npm, ['ci', '--no-audit', '--no-fund']),
 );
-once('kernels', ['kernels', 'scripts/build-kernels.mjs'], 'dist/kernels', () => step('compiling kernels to WebAssembly', process.execPath, ['scripts/build-kernels.mjs']));
-once('typescript', ['src', 'tsconfig.json'], 'dist/index.js', () => step('compiling TypeScript', process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json']));
+once('kernels', ['kernels', 'scripts/build-kernels.mjs'], 'dist/kernels', () =>
+  step('compiling kernels to WebAssembly', process.execPath, ['scripts/build-kernels.mjs']),
+);
+once('typescript', ['src', 'tsconfig.json'], 'dist/index.js', () =>
+  step('compiling TypeScript', process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json']),
+);

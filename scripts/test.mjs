@@ -30,10 +30,14 @@ if (only.length === 0) {
 
 const folder = mkdtempSync(join(tmpdir(), 'fathom-test-'));
 const report = join(folder, 'report.json');
-const run = spawnSync(node, ['node_modules/vitest/vitest.mjs', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...only], {
-  cwd: root,
-  stdio: ['ignore', 'inherit', 'inherit'],
-});
+const run = spawnSync(
+  node,
+  ['node_modules/vitest/vitest.mjs', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...only],
+  {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  },
+);
 if (existsSync(report)) {
   const r = JSON.parse(readFileSync(report, 'utf8'));
   passed += r.numPassedTests;
