@@ -180,7 +180,8 @@ export async function buildKernels({ only = Object.keys(variants), force = false
   // Objects of sources that have changed since; recent ones stay, another build may be about to link them.
   for (const name of readdirSync(cacheDir)) {
     const path = join(cacheDir, name);
-    if (only.length === 4 && name.endsWith('.o') && !used.has(path) && Date.now() - statSync(path).mtimeMs > 3600_000) rmSync(path, { force: true });
+    if (only.length === 4 && name.endsWith('.o') && !used.has(path) && Date.now() - statSync(path).mtimeMs > 3600_000)
+      rmSync(path, { force: true });
   }
   return links.map((task) => `fathom-${task.variant}.wasm`);
 }

@@ -35,6 +35,8 @@ try {
     sourcemap: 'inline',
     sourcesContent: false,
     keepNames: true,
+    // package.json names the modules with side effects by their compiled files; here the sources are bundled
+    ignoreAnnotations: true,
     logLevel: 'error',
   });
   const run = spawnSync(process.execPath, ['--enable-source-maps', outfile, ...args], { stdio: 'inherit' });

@@ -3,8 +3,8 @@
 import './tensor/methods.ts';
 import './autograd/setup.ts';
 
+export { type BackwardOptions, backward, detectAnomaly, grad } from './autograd/engine.ts';
 export * as autograd from './autograd/index.ts';
-export { backward, type BackwardOptions, detectAnomaly, grad } from './autograd/engine.ts';
 export { enableGrad, isGradEnabled, noGrad, setGradEnabled } from './autograd/mode.ts';
 export * from './ops/activations.ts';
 export * from './ops/cast.ts';

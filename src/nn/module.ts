@@ -29,9 +29,7 @@ export interface LoadResult {
 }
 
 // biome-ignore lint/style/useShorthandFunctionType: it merges with the class below, which a type alias cannot
-export interface Module<In extends unknown[] = [Tensor], Out = Tensor> {
-  (...inputs: In): Out;
-}
+export type Module<In extends unknown[] = [Tensor], Out = Tensor> = (...inputs: In) => Out;
 
 /** Makes instances that are functions. A class of its own, because fields of Module belong on the function that it returns. */
 class Callable {

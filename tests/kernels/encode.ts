@@ -128,7 +128,11 @@ export class Bench {
     reduced: readonly number[],
     out: { address: number; dtype: DTypeName; index?: number },
     inputs: readonly { address: number; dtype: DTypeName; kept: number[]; reduced: number[] }[],
-    { constants = [], compute = 'float32', scale = 1 }: { constants?: readonly number[]; compute?: keyof typeof COMPUTE; scale?: number } = {},
+    {
+      constants = [],
+      compute = 'float32',
+      scale = 1,
+    }: { constants?: readonly number[]; compute?: keyof typeof COMPUTE; scale?: number } = {},
   ): number {
     return this.execute(2, [
       this.program(spec),

@@ -1,6 +1,6 @@
 // EWISE against plain references: layouts, dtypes, in-place use, thread counts.
 import { afterAll, describe, expect, test } from 'vitest';
-import { Bench, dense, identity, offsets, random, single, type DTypeName, type ProgramSpec } from './encode.ts';
+import { Bench, type DTypeName, dense, identity, offsets, type ProgramSpec, random, single } from './encode.ts';
 
 const bench = new Bench({ threads: 2 });
 afterAll(() => bench.machine.close());
@@ -20,7 +20,9 @@ describe('ewise', () => {
       const [a, b] = [numbers(n, 1), numbers(n, 2)];
       const out = bench.put('float32', new Array(n + 1).fill(77));
       const operand = (address: number) => ({ address, dtype: 'float32' as const, strides: [1] });
-      expect(bench.ewise(single(ADD, 2), [n], [operand(out)], [operand(bench.put('float32', a)), operand(bench.put('float32', b))])).toBe(0);
+      expect(bench.ewise(single(ADD, 2), [n], [operand(out)], [operand(bench.put('float32', a)), operand(bench.put('float32', b))])).toBe(
+        0,
+      );
       expect(bench.get('float32', out, n + 1)).toEqual([...a.map((v, i) => f(v + b[i])), 77]);
     }
   });
@@ -64,7 +66,10 @@ describe('ewise', () => {
 
   test('strided output leaves the gaps alone', () => {
     bench.reset();
-    for (const shape of [[40, 7], [3, 300]]) {
+    for (const shape of [
+      [40, 7],
+      [3, 300],
+    ]) {
       const strides = [shape[1] * 2, 2];
       const a = numbers(shape[0] * shape[1]);
       const out = bench.put('float32', new Array(shape[0] * shape[1] * 2).fill(5));
@@ -79,15 +84,32 @@ describe('ewise', () => {
     const dtypes: DTypeName[] = ['float32', 'float64', 'int64', 'int32', 'uint8', 'bool', 'float16', 'bfloat16'];
     for (const dtype of dtypes) {
       for (const [shape, strides] of [
-        [[19, 23], [1, 19]],
-        [[4, 33, 65], [33 * 65, 1, 33]],
-        [[33, 4, 65], [1, 33 * 65, 33]],
-        [[70, 3], [6, 1]],
+        [
+          [19, 23],
+          [1, 19],
+        ],
+        [
+          [4, 33, 65],
+          [33 * 65, 1, 33],
+        ],
+        [
+          [33, 4, 65],
+          [1, 33 * 65, 33],
+        ],
+        [
+          [70, 3],
+          [6, 1],
+        ],
       ]) {
         const from = offsets(shape, strides);
         const values = Array.from({ length: Math.max(...from) + 1 }, (_, i) => (dtype === 'bool' ? i % 2 : (i * 7) % 251));
         const out = bench.put(dtype, new Array(from.length).fill(0));
-        bench.ewise(identity, shape, [{ address: out, dtype, strides: dense(shape) }], [{ address: bench.put(dtype, values), dtype, strides }]);
+        bench.ewise(
+          identity,
+          shape,
+          [{ address: out, dtype, strides: dense(shape) }],
+          [{ address: bench.put(dtype, values), dtype, strides }],
+        );
         expect(bench.get(dtype, out, from.length)).toEqual(from.map((o) => values[o]));
       }
     }
@@ -98,7 +120,13 @@ describe('ewise', () => {
     const cast = (from: DTypeName, to: DTypeName, values: (number | bigint)[], compute: 'float32' | 'float64' | 'int64') => {
       const out = bench.put(to, new Array(values.length).fill(0));
       const strides = [1];
-      bench.ewise(identity, [values.length], [{ address: out, dtype: to, strides }], [{ address: bench.put(from, values), dtype: from, strides }], { compute });
+      bench.ewise(
+        identity,
+        [values.length],
+        [{ address: out, dtype: to, strides }],
+        [{ address: bench.put(from, values), dtype: from, strides }],
+        { compute },
+      );
       return bench.get(to, out, values.length);
     };
     expect(cast('float32', 'int32', [1.9, -1.9, 3e9, -3e9, Number.NaN, 0.5], 'float32')).toEqual([1, -1, 2147483647, -2147483648, 0, 0]);
@@ -112,9 +140,9 @@ describe('ewise', () => {
     expect(cast('bool', 'int64', [0, 1], 'int64')).toEqual([0, 1]);
     expect(cast('int32', 'int64', [-5, 2147483647], 'int64')).toEqual([-5, 2147483647]);
     // binary16: 1, the largest finite, overflow, a subnormal, halfway cases to even, NaN
-    expect(cast('float32', 'float16', [1, 65504, 65520, 65519, 2 ** -24, 2 ** -25, 1 + 2 ** -11, 1 + 3 * 2 ** -11, -2], 'float32')).toEqual([
-      0x3c00, 0x7bff, 0x7c00, 0x7bff, 1, 0, 0x3c00, 0x3c02, 0xc000,
-    ]);
+    expect(cast('float32', 'float16', [1, 65504, 65520, 65519, 2 ** -24, 2 ** -25, 1 + 2 ** -11, 1 + 3 * 2 ** -11, -2], 'float32')).toEqual(
+      [0x3c00, 0x7bff, 0x7c00, 0x7bff, 1, 0, 0x3c00, 0x3c02, 0xc000],
+    );
     expect(cast('float32', 'float16', [Number.NaN], 'float32')[0] & 0x7e00).toBe(0x7e00);
     expect(cast('float16', 'float32', [0x3c00, 0x7bff, 1, 0x8001, 0x7c00], 'float32')).toEqual([1, 65504, 2 ** -24, -(2 ** -24), Infinity]);
     expect(cast('float32', 'bfloat16', [1, 1 + 2 ** -8, 1 + 3 * 2 ** -8, -Infinity], 'float32')).toEqual([0x3f80, 0x3f80, 0x3f82, 0xff80]);
@@ -133,22 +161,38 @@ describe('ewise', () => {
       bench.ewise(identity, [n], [{ address: back, dtype, strides }], [{ address: wide, dtype: 'float32', strides }]);
       const values = bench.get('float32', wide, n);
       const result = bench.get(dtype, back, n);
-      for (let i = 0; i < n; i++) if (!Number.isNaN(values[i]) && result[i] !== i) throw new Error(`${dtype} ${i} came back as ${result[i]}`);
+      for (let i = 0; i < n; i++)
+        if (!Number.isNaN(values[i]) && result[i] !== i) throw new Error(`${dtype} ${i} came back as ${result[i]}`);
     }
   });
 
   test('fill and constants', () => {
     bench.reset();
-    for (const [n, dtype] of [[5, 'float32'], [3000, 'int64'], [100000, 'uint8'], [1, 'float64']] as [number, DTypeName][]) {
+    for (const [n, dtype] of [
+      [5, 'float32'],
+      [3000, 'int64'],
+      [100000, 'uint8'],
+      [1, 'float64'],
+    ] as [number, DTypeName][]) {
       const out = bench.put(dtype, new Array(n + 1).fill(9));
-      bench.ewise({ steps: [], regs: 1, results: [0] }, [n], [{ address: out, dtype, strides: [1] }], [], { constants: [42], compute: 'float64' });
+      bench.ewise({ steps: [], regs: 1, results: [0] }, [n], [{ address: out, dtype, strides: [1] }], [], {
+        constants: [42],
+        compute: 'float64',
+      });
       expect(bench.get(dtype, out, n + 1)).toEqual([...new Array(n).fill(42), 9]);
     }
   });
 
   test('several outputs, in place over an input', () => {
     // out0 = x + y over x itself, out1 = x * y, out2 = x
-    const spec: ProgramSpec = { steps: [[ADD, 2, 0, 1, 0], [MUL, 3, 0, 1, 0]], regs: 4, results: [2, 3, 0] };
+    const spec: ProgramSpec = {
+      steps: [
+        [ADD, 2, 0, 1, 0],
+        [MUL, 3, 0, 1, 0],
+      ],
+      regs: 4,
+      results: [2, 3, 0],
+    };
     for (const n of [3, 700, 100000]) {
       bench.reset();
       const [a, b] = [numbers(n, 5), numbers(n, 6)];
@@ -169,10 +213,16 @@ describe('ewise', () => {
     const strides = [1];
     const run = (op: number, a: bigint[], b: bigint[]) => {
       const out = bench.put('int64', new Array(a.length).fill(0));
-      const code = bench.ewise(single(op, 2), [a.length], [{ address: out, dtype: 'int64', strides }], [
-        { address: bench.put('int64', a), dtype: 'int64', strides },
-        { address: bench.put('int64', b), dtype: 'int64', strides },
-      ], { compute: 'int64' });
+      const code = bench.ewise(
+        single(op, 2),
+        [a.length],
+        [{ address: out, dtype: 'int64', strides }],
+        [
+          { address: bench.put('int64', a), dtype: 'int64', strides },
+          { address: bench.put('int64', b), dtype: 'int64', strides },
+        ],
+        { compute: 'int64' },
+      );
       return [code, Array.from(new BigInt64Array(bench.machine.buffer(), out, a.length))];
     };
     expect(run(ADD, [big, 1n], [big, 2n])).toEqual([0, [-(2n ** 63n), 3n]]);
@@ -193,7 +243,21 @@ describe('ewise', () => {
         const x = { address: b.put('float32', numbers(n, 8)), dtype: 'float32' as const, strides };
         const out = { address: b.alloc(4 * n), dtype: 'float32' as const, strides };
         // tanh(x) * x + x
-        expect(b.ewise({ steps: [[27, 1, 0, 0, 0], [129, 2, 1, 0, 0]], regs: 3, results: [2] }, [n], [out], [x])).toBe(0);
+        expect(
+          b.ewise(
+            {
+              steps: [
+                [27, 1, 0, 0, 0],
+                [129, 2, 1, 0, 0],
+              ],
+              regs: 3,
+              results: [2],
+            },
+            [n],
+            [out],
+            [x],
+          ),
+        ).toBe(0);
         return b.bytes(out.address, 4 * n);
       });
       expect(Buffer.compare(results[0], results[1])).toBe(0);

@@ -2,9 +2,9 @@
 
 import { expect, test } from 'vitest';
 import { type Tensor, tensor } from '../../src/index.ts';
-import { linear } from '../../src/ops/matmul.ts';
 import { Module } from '../../src/nn/module.ts';
 import { isLazy, Parameter, UninitializedParameter } from '../../src/nn/parameter.ts';
+import { linear } from '../../src/ops/matmul.ts';
 
 class Affine extends Module {
   weight = new Parameter(tensor([[1, 2]], { dtype: 'float32' }));

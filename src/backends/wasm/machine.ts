@@ -54,7 +54,8 @@ function wantedThreads(platform: Platform, threads: number | undefined): number 
  */
 export function createWasmMachine(platform: Platform, options: WasmMachineOptions = {}): Machine {
   const variant = options.variant ?? platform.env('FATHOM_WASM') ?? bestVariant(wasmFeatures());
-  if (variant === undefined) throw new Error('wasm: this JavaScript engine has no WebAssembly SIMD, which the kernels need; use a newer one');
+  if (variant === undefined)
+    throw new Error('wasm: this JavaScript engine has no WebAssembly SIMD, which the kernels need; use a newer one');
   const module = platform.kernels(variant);
   if (module === undefined) {
     throw new Error(`wasm: fathom-${variant}.wasm is not in ${platform.kernelsPlace()}; build it with node scripts/build-kernels.mjs`);
