@@ -1,6 +1,6 @@
 // What the runners of all kinds of cases share: the context, calling an op by PyTorch's name, gradients and what must hold afterwards.
 
-import type { Adapter, Call } from './adapter/index.ts';
+import { type Adapter, type Call, Unavailable } from './adapter/index.ts';
 import type { Case, Group, Json, JsonObject } from './cases.ts';
 import { compareGradient, compareValue, type Difference, hostOf, type Tolerance } from './compare.ts';
 import type { Decoder } from './decode.ts';
@@ -12,18 +12,6 @@ export interface Context {
   readonly group: Group;
   /** Common factor on the tolerances for a device whose elementary functions are less exact. */
   readonly factor: number;
-}
-
-/** A case needs an op that cannot be called. */
-export class Unavailable extends Error {
-  override name = 'Unavailable';
-  readonly op: string;
-  readonly missing: string | null;
-  constructor(op: string, missing: string | null) {
-    super(missing === null ? `${op} is not mapped` : `${op} needs ${missing}, which the library lacks`);
-    this.op = op;
-    this.missing = missing;
-  }
 }
 
 /** Calls an op by PyTorch's name. */

@@ -1,9 +1,9 @@
 // Runs one case of any kind and says how it went; plain cases are run here.
 
-import { AdapterError } from './adapter/index.ts';
+import { AdapterError, Unavailable } from './adapter/index.ts';
 import type { Case } from './cases.ts';
 import { compareResults, type Difference, flattenResult } from './compare.ts';
-import { type Context, callOp, checkAfter, checkGradients, toleranceOf, Unavailable } from './context.ts';
+import { type Context, callOp, checkAfter, checkGradients, toleranceOf } from './context.ts';
 import { Decoder } from './decode.ts';
 import { ft } from './library.ts';
 import { runNetwork } from './networks.ts';

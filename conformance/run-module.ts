@@ -1,8 +1,9 @@
 // Runs module cases: construct, load the state, call, compare results, gradients and the state afterwards.
 
+import { Unavailable } from './adapter/index.ts';
 import type { Case } from './cases.ts';
 import { compareResults, type Difference, flattenResult } from './compare.ts';
-import { type Context, checkAfter, checkGradients, toleranceOf, Unavailable } from './context.ts';
+import { type Context, checkAfter, checkGradients, toleranceOf } from './context.ts';
 import { Decoder } from './decode.ts';
 import { ft, type Tensor } from './library.ts';
 import { ModuleValue } from './values.ts';

@@ -1,9 +1,9 @@
 // Runs optimizer, gradient clipping and scheduler cases.
 
-import { classOf, clipFunction, epochFunctions, optionsOf, unmark } from './adapter/index.ts';
+import { classOf, clipFunction, epochFunctions, optionsOf, Unavailable, unmark } from './adapter/index.ts';
 import type { Case, Json, JsonObject } from './cases.ts';
 import { compareResults, compareValue, type Difference, hostOf, type Tolerance } from './compare.ts';
-import { type Context, toleranceOf, Unavailable } from './context.ts';
+import { type Context, toleranceOf } from './context.ts';
 import { Decoder, isObject } from './decode.ts';
 import { ft, type Tensor } from './library.ts';
 import { CaseFileError, type HostArray } from './tensors.ts';

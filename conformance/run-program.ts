@@ -1,9 +1,9 @@
 // Runs program cases (small programs over named values, with hooks, custom functions and gradients) and transforms of functions.
 
-import { AdapterError, type Fn, lookUpPath, unmark } from './adapter/index.ts';
+import { AdapterError, type Fn, need, Unavailable, unmark } from './adapter/index.ts';
 import type { Case, FunctionSpec, Json, JsonObject } from './cases.ts';
 import { compareGradient, compareResults, compareValue, type Difference, flattenResult } from './compare.ts';
-import { type Context, callOp, toleranceOf, Unavailable } from './context.ts';
+import { type Context, callOp, toleranceOf } from './context.ts';
 import { Decoder, isObject } from './decode.ts';
 import { ft, type Tensor } from './library.ts';
 import { CaseFileError, type HostArray } from './tensors.ts';
@@ -109,13 +109,13 @@ class Machine {
         (args[0] as () => void)();
         return null;
       case 'checkpoint': {
-        const f = this.need('checkpoint|autograd.checkpoint', op);
+        const f = need(lib, op, 'checkpoint|autograd.checkpoint');
         return f(...args);
       }
       case 'apply': {
         const spec = this.c.custom?.[String(json[0])];
         if (spec === undefined) throw new CaseFileError(`there is no custom function '${String(json[0])}'`);
-        const make = this.need('customFunction|autograd.customFunction', op);
+        const make = need(lib, op, 'customFunction|autograd.customFunction');
         return this.applyCustom(make, String(json[0]), spec, args.slice(1) as Tensor[]);
       }
       case 'Tensor.requires_grad_':
@@ -149,12 +149,6 @@ class Machine {
       },
     }) as Fn;
     return custom(...inputs);
-  }
-
-  need(path: string, op: string): Fn {
-    const f = lookUpPath(this.ctx.adapter.lib, path);
-    if (f === null) throw new Unavailable(op, path.split('|')[0]);
-    return f;
   }
 }
 
@@ -212,7 +206,7 @@ export function runTransform(ctx: Context, c: Case): Difference | null {
   const args = decoder.list(c.args ?? [], 'args');
   const v = decoder.list(c.v ?? [], 'v');
   const kwargs = unmark(decoder.named(c.kwargs ?? {}, 'kwargs'), false, ctx.adapter.lib) as Record<string, unknown>;
-  const find = (name: string): Fn => machine.need(`autograd.${name}|func.${name}|${name}`, c.op);
+  const find = (name: string): Fn => need(ctx.adapter.lib, c.op, `autograd.${name}|func.${name}|${name}`);
   let result: unknown;
   if (c.op.startsWith('autograd.functional.')) {
     const f = find(c.op.slice('autograd.functional.'.length));
@@ -224,7 +218,11 @@ export function runTransform(ctx: Context, c: Case): Difference | null {
       .map((n) => n.replace(/_([a-z])/g, (_, l: string) => l.toUpperCase()));
     // 'grad' at the top level of the library takes tensors; the one of functions is in autograd.func or func
     const transform = (name: string): Fn =>
-      machine.need(name === 'grad' ? 'func.grad|autograd.func.grad|autograd.gradOf' : `func.${name}|autograd.${name}|${name}`, c.op);
+      need(
+        ctx.adapter.lib,
+        c.op,
+        name === 'grad' ? 'func.grad|autograd.func.grad|autograd.gradOf' : `func.${name}|autograd.${name}|${name}`,
+      );
     if (names[0] === 'jvp' || names[0] === 'vjp') result = transform(names[0])(fn, args, v);
     else {
       const { in_dims, out_dims, argnums } = kwargs;

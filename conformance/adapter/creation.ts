@@ -2,6 +2,8 @@
 
 import { type Rows, unmark } from './row.ts';
 
+const isTensor = (v: unknown): boolean => typeof v === 'object' && v !== null && 'storage' in v;
+
 const likeNew = (make: string): Rows[string] => ({
   needs: [make],
   call: ([f], { args, kwargs }, lib) => {
@@ -66,7 +68,12 @@ export const creationRows: Rows = {
   eye: 'n, m~, dtype?',
   full: 'size, fill_value*, dtype?',
   full_like: 'input, fill_value*, dtype?',
-  linspace: 'start, end, steps, dtype?',
+  // PyTorch takes 0-d tensors as ends too: they are read first
+  linspace: {
+    needs: ['linspace', 'itemSync'],
+    call: ([f, item], { args, kwargs }, lib) =>
+      f(...args.map((v) => (isTensor(v) ? item(v) : unmark(v, false, lib))), ...(Object.keys(kwargs).length > 0 ? [kwargs] : [])),
+  },
   logspace: 'start, end, steps, base?, dtype?',
   ones: 'size, dtype?',
   ones_like: 'input, dtype?',

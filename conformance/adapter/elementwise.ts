@@ -1,6 +1,6 @@
 // Elementwise arithmetic, comparisons, activations, their in-place and reflected forms.
 
-import { lookUp, type Rows, unmark } from './row.ts';
+import { need, type Rows, unmark } from './row.ts';
 
 const rows = (names: string, params: string): Record<string, string> =>
   Object.fromEntries(
@@ -22,9 +22,7 @@ const extremum = (name: string, elementwise: string): Rows[string] => ({
   call: ([f], { args, kwargs }, lib) => {
     const [x, second, third] = args;
     if (second !== undefined && typeof second === 'object' && second !== null) {
-      const g = lookUp(lib, elementwise);
-      if (g === null) throw new Error(`${elementwise} is missing in the library`);
-      return g(x, second);
+      return need(lib, name, elementwise)(x, second);
     }
     const options = { ...(second !== undefined ? { dim: second } : {}), ...(third !== undefined ? { keepdim: third } : {}), ...kwargs };
     return Object.keys(options).length > 0 ? f(x, options) : f(x);
@@ -34,7 +32,7 @@ const extremum = (name: string, elementwise: string): Rows[string] => ({
 export const elementwiseRows: Rows = {
   ...rows(
     `abs acos acosh asin asinh atan atanh ceil cos cosh deg2rad digamma erf erfc erfinv exp exp2 expm1 floor frac i0 isfinite isinf isnan
-     isneginf isposinf lgamma log log10 log1p log2 logical_not neg positive rad2deg reciprocal rsqrt sgn sigmoid sign signbit sin sinc sinh
+     isneginf isposinf lgamma log log10 log1p log2 logical_not neg positive rad2deg reciprocal relu rsqrt sgn sigmoid sign signbit sin sinc sinh
      sqrt square tan tanh trunc bitwise_not`,
     'input',
   ),
@@ -85,9 +83,7 @@ export const elementwiseRows: Rows = {
     needs: ['where'],
     call: ([f], { args }, lib) => {
       if (args.length > 1) return f(args[0], ...args.slice(1).map((v) => unmark(v, true, lib)));
-      const nonzero = lookUp(lib, 'nonzero');
-      if (nonzero === null) throw new Error('nonzero is missing in the library');
-      return nonzero(args[0], { asTuple: true });
+      return need(lib, 'where', 'nonzero')(args[0], { asTuple: true });
     },
   },
   ...rows(

@@ -1,7 +1,6 @@
 // torch.nn.functional: convolutions, pooling, normalisation, losses, attention, shapes of images; and distances.
 
-import type { Rows } from './row.ts';
-import { lookUp } from './row.ts';
+import { need, type Rows } from './row.ts';
 
 const conv = 'input, weight, bias~, stride?, padding?, dilation?, groups?';
 const convTranspose = 'input, weight, bias~, stride?, padding?, output_padding?, groups?, dilation?';
@@ -25,8 +24,7 @@ const maxPool = (name: string, adaptive: boolean): Rows[string] => {
       if (ceil_mode !== undefined) options.ceilMode = ceil_mode;
       const size = adaptive ? output_size : kernel_size;
       if (return_indices === true) {
-        const g = lookUp(lib, `${path}WithIndices`);
-        if (g === null) return f(args[0], size, { ...options, returnIndices: true });
+        const g = need(lib, path, `${path}WithIndices`);
         return adaptive ? g(args[0], size) : g(args[0], size, options);
       }
       return adaptive ? f(args[0], size) : f(args[0], size, options);

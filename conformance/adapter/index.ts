@@ -1,6 +1,7 @@
 // The adapter: the one place that knows how PyTorch's names and arguments become ours. Rows are split by subject.
 
 import { creationRows } from './creation.ts';
+import { distributionRows } from './distributions.ts';
 import { elementwiseRows } from './elementwise.ts';
 import { functionalRows, lossRows } from './functional.ts';
 import { indexingRows } from './indexing.ts';
@@ -9,9 +10,10 @@ import { forwardRows, moduleRows } from './modules.ts';
 import { reductionRows } from './reductions.ts';
 import { bindArguments, type Call, type Fn, type Library, lookUp, parseRow, type Row, type Rows } from './row.ts';
 import { specialRows } from './special.ts';
+import { visionRows } from './vision.ts';
 
 export { classOf, clipFunction, epochFunctions, optionsOf } from './optim.ts';
-export { AdapterError, type Call, type Fn, type Library, lookUp as lookUpPath, type Row, type Rows, unmark } from './row.ts';
+export { AdapterError, type Call, type Fn, type Library, need, type Row, type Rows, Unavailable, unmark } from './row.ts';
 
 export const allRows: Rows = {
   ...creationRows,
@@ -22,6 +24,8 @@ export const allRows: Rows = {
   ...specialRows,
   ...functionalRows,
   ...lossRows,
+  ...distributionRows,
+  ...visionRows,
 };
 
 /** How an op is called; or why it cannot be. */

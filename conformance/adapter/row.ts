@@ -84,7 +84,19 @@ export function unmark(v: unknown, weak: boolean, lib: Library): unknown {
   return v;
 }
 
-/** A case names an argument that the row does not know: the row is wrong, not the library. */
+/** An op that cannot be called: without a row (`missing` is null), or because the library lacks the function `missing`. */
+export class Unavailable extends Error {
+  override name = 'Unavailable';
+  readonly op: string;
+  readonly missing: string | null;
+  constructor(op: string, missing: string | null) {
+    super(missing === null ? `${op} is not mapped` : `${op} needs ${missing}, which the library lacks`);
+    this.op = op;
+    this.missing = missing;
+  }
+}
+
+/** The arguments of a case do not fit its row: the row is wrong, not the library. */
 export class AdapterError extends Error {
   override name = 'AdapterError';
 }
@@ -104,7 +116,8 @@ export function bindArguments(op: string, params: readonly Param[], { args, kwar
   }
   for (const [name, v] of Object.entries(kwargs)) {
     const p = params.find((q) => q.name === name);
-    if (p === undefined) throw new AdapterError(`${op}: the row has no parameter '${name}'`);
+    // an argument that no row names yet: the op is mapped without it
+    if (p === undefined) throw new Unavailable(`${op}(${name})`, null);
     given.set(name, unmark(v, p.weak, lib));
   }
   const out: unknown[] = [];
@@ -170,4 +183,11 @@ export function lookUp(lib: Library, path: string): Fn | null {
   } else for (const part of parts) at = (at as Record<string, unknown> | undefined | null)?.[part];
   if (typeof at === 'function') return at as Fn;
   return parts.length === 1 ? method() : null;
+}
+
+/** A function that only some calls of a custom row need. */
+export function need(lib: Library, op: string, path: string): Fn {
+  const f = lookUp(lib, path);
+  if (f === null) throw new Unavailable(op, path.split('|')[0]);
+  return f;
 }

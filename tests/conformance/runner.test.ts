@@ -142,7 +142,7 @@ describe('rows', () => {
 
   test('arguments that a row does not know are refused', () => {
     expect(() => bind('input', [1, 2])).toThrow('the row has 1');
-    expect(() => bind('input', [1], { dim: 0 })).toThrow("no parameter 'dim'");
+    expect(() => bind('input', [1], { dim: 0 })).toThrow('op(dim) is not mapped');
     expect(() => bind('input, dim', [1])).toThrow("'dim' is missing");
   });
 
