@@ -61,7 +61,7 @@ function once(name, inputs, output, action) {
 }
 
 once('install', ['package.json', 'package-lock.json'], 'node_modules/typescript/package.json', () =>
-  step('installing dependencies', npm, ['ci', '--no-audit', '--no-fund']),
+  step('installing dependencies', npm, ['install', '--no-save', '--no-audit', '--no-fund']),
 );
 once('kernels', ['kernels', 'scripts/build-kernels.mjs'], 'dist/kernels', () =>
   step('compiling kernels to WebAssembly', process.execPath, ['scripts/build-kernels.mjs']),

@@ -28,8 +28,10 @@ export interface LoadResult {
   unexpected: string[];
 }
 
-// biome-ignore lint/style/useShorthandFunctionType: it merges with the class below, which a type alias cannot
-export type Module<In extends unknown[] = [Tensor], Out = Tensor> = (...inputs: In) => Out;
+// Merges with the class below, which a type alias could not: it makes instances callable for the type checker.
+export interface Module<In extends unknown[] = [Tensor], Out = Tensor> {
+  (...inputs: In): Out;
+}
 
 /** Makes instances that are functions. A class of its own, because fields of Module belong on the function that it returns. */
 class Callable {

@@ -1,11 +1,13 @@
 // Activation functions: one row each. Gradients follow from the expressions.
 
-import { ValueError } from '../runtime/errors.ts';
+import { ShapeError, ValueError } from '../runtime/errors.ts';
+import { normalizeDim, show } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { apply, applyInPlace, type ElementwiseOp } from './elementwise-apply.ts';
 import { changeInPlace } from './inplace.ts';
 import * as s from './scalar.ts';
 import { input, param } from './scalar.ts';
+import { narrow, reshape } from './view.ts';
 
 const x = input(0);
 const row = (name: string, doc: string, expr: s.Expr, dtype: ElementwiseOp['dtype'] = 'float'): ElementwiseOp => ({
@@ -44,6 +46,29 @@ const rows = {
     s.where(s.le(x, param(0)), param(0), s.where(s.ge(x, param(1)), param(1), x)),
     'numeric',
   ),
+  softshrink: row(
+    'softshrink',
+    'x moved towards 0 by lambda',
+    s.where(s.gt(x, param(0)), s.sub(x, param(0)), s.where(s.lt(x, s.neg(param(0))), s.add(x, param(0)), s.mul(x, 0))),
+  ),
+  hardshrink: row(
+    'hardshrink',
+    'x, 0 between -lambda and lambda',
+    s.where(s.logicalAnd(s.ge(x, s.neg(param(0))), s.le(x, param(0))), 0, x),
+  ),
+  hardsigmoid: row('hardsigmoid', 'x/6 + 1/2 between 0 and 1', s.where(s.le(x, -3), 0, s.where(s.ge(x, 3), 1, s.add(s.div(x, 6), 0.5)))),
+  hardswish: row(
+    'hardswish',
+    'x·hardsigmoid(x)',
+    s.where(s.le(x, -3), s.mul(x, 0), s.where(s.ge(x, 3), x, s.mul(x, s.add(s.div(x, 6), 0.5)))),
+  ),
+  celu: row(
+    'celu',
+    'x, or alpha·(e^(x/alpha) - 1) below 0',
+    s.where(s.gt(x, 0), x, s.mul(param(0), s.expm1(s.div(s.min(x, 0), param(0))))),
+  ),
+  selu: row('selu', 'scale·elu(x)', s.mul(1.0507009873554805, s.where(s.gt(x, 0), x, s.mul(1.6732632423543772, s.expm1(s.min(x, 0)))))),
+  threshold: row('threshold', 'x above a bound, else a value', s.where(s.gt(x, param(0)), x, param(1)), 'same'),
 } as const;
 
 const simple =
@@ -86,6 +111,46 @@ export const softplus = (t: Tensor, { beta = 1, threshold = 20 }: { beta?: numbe
 /** x between two bounds. */
 export const hardtanh = (t: Tensor, { minVal = -1, maxVal = 1 }: { minVal?: number; maxVal?: number } = {}): Tensor =>
   apply(rows.hardtanh, [t], [minVal, maxVal]);
+
+/** x moved towards 0 by `lambd`, 0 between. */
+export const softshrink = (t: Tensor, { lambd = 0.5 }: { lambd?: number } = {}): Tensor => apply(rows.softshrink, [t], [lambd]);
+/** x, but 0 between -lambd and lambd. */
+export const hardshrink = (t: Tensor, { lambd = 0.5 }: { lambd?: number } = {}): Tensor => apply(rows.hardshrink, [t], [lambd]);
+/** x/6 + 1/2, between 0 and 1. */
+export const hardsigmoid = simple(rows.hardsigmoid);
+/** x·hardsigmoid(x) (Howard et al., 2019). */
+export const hardswish = simple(rows.hardswish);
+/** x for x > 0, else alpha·(e^(x/alpha) - 1) (Barron, 2017). */
+export const celu = (t: Tensor, { alpha = 1 }: { alpha?: number } = {}): Tensor => apply(rows.celu, [t], [alpha]);
+/** Self-normalising exponential unit (Klambauer et al., 2017). */
+export const selu = simple(rows.selu);
+/** x above `threshold`, else `value`. */
+export const threshold = (t: Tensor, bound: number, value: number): Tensor => apply(rows.threshold, [t], [bound, value]);
+const slope: ElementwiseOp = {
+  name: 'prelu',
+  doc: 'x, or weight·x below 0',
+  arity: 2,
+  expr: s.where(s.gt(x, 0), x, s.mul(input(1), x)),
+  dtype: 'float',
+};
+/** x for x > 0, else weight·x with one learned weight, or one per channel (dimension 1) (He et al., 2015). */
+export function prelu(t: Tensor, weight: Tensor): Tensor {
+  if (weight.numel === 1 || t.ndim < 2) return apply(slope, [t, weight]);
+  if (weight.ndim !== 1 || weight.shape[0] !== t.shape[1]) {
+    throw new ShapeError(
+      `prelu: weight has shape ${show(weight.shape)}; expected one value, or one for each of the ${t.shape[1]} channels of ${show(t.shape)}`,
+    );
+  }
+  return apply(slope, [t, reshape(weight, [-1, ...new Array<number>(t.ndim - 2).fill(1)])]);
+}
+/** a·sigmoid(b) for the two halves a and b of a dimension (Dauphin et al., 2017). */
+export function glu(t: Tensor, { dim = -1 }: { dim?: number } = {}): Tensor {
+  const d = normalizeDim('glu', dim, t.ndim);
+  const n = t.shape[d] ?? 1;
+  if (t.ndim === 0 || n % 2 !== 0) throw new ShapeError(`glu: dimension ${d} of shape ${show(t.shape)} must have an even size`);
+  return apply(gate, [narrow(t, d, 0, n / 2), narrow(t, d, n / 2, n / 2)]);
+}
+const gate: ElementwiseOp = { name: 'glu', doc: 'a·sigmoid(b)', arity: 2, expr: s.mul(x, s.sigmoid(input(1))), dtype: 'float' };
 
 const inPlace =
   (op: ElementwiseOp) =>

@@ -1,10 +1,14 @@
 // Elementwise operations of arithmetic, comparison and mathematics: one row each. Gradients follow from the expressions.
 
-import { ValueError } from '../runtime/errors.ts';
+import { DTypeError, ValueError } from '../runtime/errors.ts';
 import { isFloating } from '../tensor/dtype.ts';
+import { sameShape } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
+import { to } from './cast.ts';
 import { apply, applyInPlace, type DTypeRule, type ElementwiseOp, type Scalar, scalarValue, type TensorLike } from './elementwise-apply.ts';
 import { changeInPlace } from './inplace.ts';
+import { itemSync } from './read.ts';
+import { all } from './reduce.ts';
 import * as s from './scalar.ts';
 import { input, param } from './scalar.ts';
 
@@ -278,6 +282,94 @@ export function clamp(x: Tensor, { min = null, max = null }: ClampOptions = {}):
   if (max === null) return clampMin(x, min);
   return apply(special.clamp, [x, min, max]);
 }
+
+const addProductRow = row('addcmul', 3, 'a + value·b·c', s.add(a, s.mul(param(0), s.mul(b, c))));
+const addQuotientRow = row('addcdiv', 3, 'a + value·b/c', s.add(a, s.mul(param(0), s.div(b, c))), 'float');
+/** x + value·a·b. */
+export const addcmul = (x: Tensor, y: Tensor, z: Tensor, { value = 1 }: { value?: number } = {}): Tensor =>
+  apply(addProductRow, [x, y, z], [value]);
+/** x + value·a/b. */
+export const addcdiv = (x: Tensor, y: Tensor, z: Tensor, { value = 1 }: { value?: number } = {}): Tensor =>
+  apply(addQuotientRow, [x, y, z], [value]);
+/** Another name of div. */
+export const trueDivide = (x: TensorLike, y: TensorLike): Tensor => div(x, y);
+/** x itself; refused for bool. */
+export function positive(x: Tensor): Tensor {
+  if (x.dtype === 'bool') throw new DTypeError('positive: is not defined for bool tensors; cast to a number first');
+  return x;
+}
+/** The sign of x, as `sign`. */
+export const sgn = (x: Tensor): Tensor => sign(x);
+const replaceRow = row(
+  'nanToNum',
+  1,
+  'numbers in place of NaN and infinities',
+  s.where(s.isnan(a), param(0), s.where(s.eq(a, Infinity), param(1), s.where(s.eq(a, -Infinity), param(2), a))),
+);
+/** Replaces NaN, +∞ and -∞ by numbers (the dtype's extremes for infinities unless given). */
+export function nanToNum(
+  x: Tensor,
+  { nan = 0, posinf = null, neginf = null }: { nan?: number; posinf?: number | null; neginf?: number | null } = {},
+): Tensor {
+  if (!isFloating(x.dtype)) return apply(replaceRow, [x], [0, 0, 0]);
+  const most = x.dtype === 'float64' ? Number.MAX_VALUE : 3.4028234663852886e38;
+  return apply(replaceRow, [x], [nan, posinf ?? most, neginf ?? -most]);
+}
+const closeRow = row(
+  'isclose',
+  2,
+  '|a - b| <= atol + rtol·|b|',
+  s.logicalOr(
+    s.eq(a, b),
+    s.logicalAnd(s.logicalAnd(s.isfinite(a), s.isfinite(b)), s.le(s.abs(s.sub(a, b)), s.add(param(1), s.mul(param(0), s.abs(b))))),
+  ),
+  'bool',
+);
+const closeNanRow = row(
+  'isclose',
+  2,
+  'as isclose, NaN equals NaN',
+  s.logicalOr(s.logicalAnd(s.isnan(a), s.isnan(b)), closeRow.expr),
+  'bool',
+);
+export interface CloseOptions {
+  rtol?: number;
+  atol?: number;
+  /** NaN equals NaN. */
+  equalNan?: boolean;
+}
+/** True where |a - b| <= atol + rtol·|b|. */
+export const isclose = (x: Tensor, y: Tensor, { rtol = 1e-5, atol = 1e-8, equalNan = false }: CloseOptions = {}): Tensor => {
+  if (x.dtype !== y.dtype) throw new DTypeError(`isclose: dtypes ${x.dtype} and ${y.dtype} differ; cast one of them`);
+  return apply(equalNan ? closeNanRow : closeRow, [x, y], [rtol, atol]);
+};
+/** True when all elements are close. */
+export const allclose = (x: Tensor, y: Tensor, options: CloseOptions = {}): boolean => itemSync(all(isclose(x, y, options))) !== 0;
+/** True when shapes and all elements are equal. */
+export const equal = (x: Tensor, y: Tensor): boolean => sameShape(x.shape, y.shape) && itemSync(all(eq(x, y))) !== 0;
+const logitRow = row('logit', 1, 'ln(x/(1 - x))', s.log(s.div(a, s.sub(1, a))), 'float');
+const logitEpsRow = row(
+  'logit',
+  1,
+  'ln(z/(1 - z)), z between eps and 1 - eps',
+  s.where(
+    s.lt(a, param(0)),
+    s.log(s.div(param(0), s.sub(1, param(0)))),
+    s.where(s.gt(a, s.sub(1, param(0))), s.log(s.div(s.sub(1, param(0)), param(0))), logitRow.expr),
+  ),
+  'float',
+);
+/** ln(x/(1 - x)); with `eps`, x is first kept between eps and 1 - eps. */
+export const logit = (x: Tensor, { eps = null }: { eps?: number | null } = {}): Tensor =>
+  eps === null ? apply(logitRow, [x]) : apply(logitEpsRow, [x], [eps]);
+const orderRow = row('polygamma', 1, 'polygamma of a given order', s.polygamma(param(0), a), 'float');
+/** The n-th derivative of digamma. */
+export const polygamma = (n: number, x: Tensor): Tensor => (n === 0 ? digamma(x) : apply(orderRow, [x], [n]));
+/** Another name of clamp. */
+export const clip = (x: Tensor, options: ClampOptions = {}): Tensor => clamp(x, options);
+/** a to the power b, computed in float64. */
+export const floatPower = (x: TensorLike, y: TensorLike): Tensor =>
+  pow(x instanceof Tensor ? to(x, 'float64') : x, y instanceof Tensor ? to(y, 'float64') : y);
 
 /** In-place forms of binary operations. */
 const inPlace =

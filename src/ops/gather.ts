@@ -5,11 +5,12 @@ import { DTypeError, ShapeError } from '../runtime/errors.ts';
 import { normalizeDim, show } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { gatherRaw, indexRaw } from './gather-raw.ts';
-import { cast, copy, dense, empty, fill } from './raw.ts';
+import { cast, dense, empty, fill } from './raw.ts';
+import { reshape } from './view.ts';
 
 function checkIndex(name: string, index: Tensor): Tensor {
-  if (index.dtype !== 'int64' && index.dtype !== 'int32')
-    throw new DTypeError(`${name}: the index is ${index.dtype}; it must be int64 or int32`);
+  if (index.dtype !== 'int64' && index.dtype !== 'int32' && index.dtype !== 'uint8')
+    throw new DTypeError(`${name}: the index is ${index.dtype}; it must be int64, int32 or uint8`);
   return dense(cast(index, 'int64'));
 }
 
@@ -18,7 +19,7 @@ export function indexSelect(x: Tensor, dim: number, index: Tensor): Tensor {
   const d = normalizeDim('indexSelect', dim, x.ndim);
   if (index.ndim > 1) throw new ShapeError(`indexSelect: the index has shape ${show(index.shape)}; it must be 1-d`);
   const idx = checkIndex('indexSelect', index);
-  if (x.ndim === 0) return copy(x);
+  if (x.ndim === 0) return reshape(indexSelect(reshape(x, [1]), 0, index), []);
   const out = empty([...x.shape.slice(0, d), idx.numel, ...x.shape.slice(d + 1)], x.dtype);
   indexRaw('indexSelect', 'get', x, d, [idx], out);
   if (mustRecord([x])) record('indexSelect', [x], [out], [idx], ([g], [i]) => [g === null ? null : indexAddZeros(g, x.shape, d, i)]);

@@ -477,7 +477,13 @@ export interface CompiledProgram {
 export function compileProgram(roots: readonly Expr[], nIn: number): CompiledProgram {
   const all: Expr[] = [];
   const seen = new Set<Expr>();
-  for (const r of roots) for (const e of order(r)) if (!seen.has(e)) all.push(e), seen.add(e);
+  for (const r of roots) {
+    for (const e of order(r)) {
+      if (seen.has(e)) continue;
+      seen.add(e);
+      all.push(e);
+    }
+  }
   const constants: CompiledProgram['constants'] = [];
   const register = new Map<Expr, number>();
   for (const e of all) {

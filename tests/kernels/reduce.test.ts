@@ -1,6 +1,6 @@
 // REDUCE against plain references: every reduction over row, column and mixed layouts, exactness, ties, NaN, thread counts.
 import { afterAll, describe, expect, test } from 'vitest';
-import { Bench, identity, offsets, random, type ProgramSpec } from './encode.ts';
+import { Bench, identity, offsets, type ProgramSpec, random } from './encode.ts';
 
 const bench = new Bench({ threads: 2 });
 afterAll(() => bench.machine.close());
@@ -14,10 +14,14 @@ function reference(kind: number, x: number[]): [number, number] {
     return at;
   };
   switch (kind) {
-    case 0: return [x.reduce((a, b) => a + b, 0), 0];
-    case 1: return [x.reduce((a, b) => a * b, 1), 0];
-    case 4: return [x.some((v) => v !== 0) ? 1 : 0, 0];
-    case 5: return [x.every((v) => v !== 0) ? 1 : 0, 0];
+    case 0:
+      return [x.reduce((a, b) => a + b, 0), 0];
+    case 1:
+      return [x.reduce((a, b) => a * b, 1), 0];
+    case 4:
+      return [x.some((v) => v !== 0) ? 1 : 0, 0];
+    case 5:
+      return [x.every((v) => v !== 0) ? 1 : 0, 0];
     default: {
       const at = first(kind === 2 || kind === 6 ? (a, b) => a > b : (a, b) => a < b);
       return [kind >= 6 ? at : x[at], at];
@@ -60,13 +64,30 @@ describe('reduce', () => {
           const whole = compute === 'int64';
           // integers are exact in all three types; products stay near one
           const values = Array.from({ length: n }, () =>
-            kind === 1 ? (r() < 0.5 ? 1 : -1) : kind === 4 ? (r() < 0.02 ? 1 : 0) : kind === 5 ? (r() < 0.98 ? 2 : 0) : Math.floor(r() * 64) - 32,
+            kind === 1
+              ? r() < 0.5
+                ? 1
+                : -1
+              : kind === 4
+                ? r() < 0.02
+                  ? 1
+                  : 0
+                : kind === 5
+                  ? r() < 0.98
+                    ? 2
+                    : 0
+                  : Math.floor(r() * 64) - 32,
           );
           const x = { address: bench.put(compute, values), dtype: compute, kept: ks, reduced: rs };
           const out = bench.put(kind >= 6 ? 'int64' : compute, new Array(ko.length).fill(0));
           const index = kind === 2 || kind === 3 ? bench.put('int64', new Array(ko.length).fill(-5)) : 0;
           expect(bench.reduce(identity, kind, kept, reduced, { address: out, dtype: compute, index }, [x], { compute })).toBe(0);
-          const want = ko.map((o) => reference(kind, ro.map((p) => values[o + p])));
+          const want = ko.map((o) =>
+            reference(
+              kind,
+              ro.map((p) => values[o + p]),
+            ),
+          );
           expect(bench.get(kind >= 6 ? 'int64' : compute, out, ko.length), `${KINDS[kind]} ${compute}`).toEqual(want.map((w) => w[0] + 0));
           if (index) expect(bench.get('int64', index, ko.length), `${KINDS[kind]} index`).toEqual(want.map((w) => w[1]));
           if (index && !whole) {
@@ -94,14 +115,25 @@ describe('reduce', () => {
         const x = { address: bench.put('float32', values), dtype: 'float32' as const, kept: ks, reduced: rs };
         const out = bench.put('int64', new Array(ko.length).fill(0));
         bench.reduce(identity, kind, kept, reduced, { address: out, dtype: 'float32' }, [x]);
-        const want = ko.map((o) => reference(kind, ro.map((p) => values[o + p]))[0]);
+        const want = ko.map(
+          (o) =>
+            reference(
+              kind,
+              ro.map((p) => values[o + p]),
+            )[0],
+        );
         expect(bench.get(kind >= 6 ? 'int64' : 'float32', out, ko.length)).toEqual(want);
       }
     }
   });
 
   test('empty reductions', () => {
-    for (const [kind, value] of [[0, 0], [1, 1], [4, 0], [5, 1]]) {
+    for (const [kind, value] of [
+      [0, 0],
+      [1, 1],
+      [4, 0],
+      [5, 1],
+    ]) {
       bench.reset();
       const out = bench.put('float32', [9, 9, 9]);
       const x = { address: bench.put('float32', []), dtype: 'float32' as const, kept: [0], reduced: [1] };
@@ -115,7 +147,14 @@ describe('reduce', () => {
   });
 
   test('a fused program: sum of x * y + c, scaled', () => {
-    const spec: ProgramSpec = { steps: [[66, 3, 0, 1, 0], [64, 3, 3, 2, 0]], regs: 4, results: [3] };
+    const spec: ProgramSpec = {
+      steps: [
+        [66, 3, 0, 1, 0],
+        [64, 3, 3, 2, 0],
+      ],
+      regs: 4,
+      results: [3],
+    };
     for (const [kept, reduced, ks, rs] of [
       [[], [20000], [], [1]],
       [[50], [400], [400], [1]],
@@ -130,7 +169,9 @@ describe('reduce', () => {
       const ko = offsets(kept, ks);
       const ro = offsets(reduced, rs);
       const out = bench.put('float32', new Array(ko.length).fill(0));
-      expect(bench.reduce(spec, 0, kept, reduced, { address: out, dtype: 'float32' }, [place(a), place(b)], { constants: [3], scale: 0.5 })).toBe(0);
+      expect(
+        bench.reduce(spec, 0, kept, reduced, { address: out, dtype: 'float32' }, [place(a), place(b)], { constants: [3], scale: 0.5 }),
+      ).toBe(0);
       expect(bench.get('float32', out, ko.length)).toEqual(
         ko.map((o) => Math.fround(0.5 * ro.reduce((s, p) => s + a[o + p] * b[o + p] + 3, 0))),
       );
@@ -145,7 +186,9 @@ describe('reduce', () => {
     const out = bench.put('float32', new Array(20).fill(0));
     bench.reduce(identity, 0, [], [n], { address: out, dtype: 'float32' }, [{ address: x, dtype: 'float32', kept: [], reduced: [1] }]);
     expect(Math.abs(bench.get('float32', out, 1)[0] / (n * Math.fround(0.1)) - 1)).toBeLessThan(5e-7);
-    bench.reduce(identity, 0, [20], [n / 20], { address: out, dtype: 'float32' }, [{ address: x, dtype: 'float32', kept: [1], reduced: [20] }]);
+    bench.reduce(identity, 0, [20], [n / 20], { address: out, dtype: 'float32' }, [
+      { address: x, dtype: 'float32', kept: [1], reduced: [20] },
+    ]);
     for (const v of bench.get('float32', out, 20)) expect(Math.abs(v / ((n / 20) * Math.fround(0.1)) - 1)).toBeLessThan(1e-6);
   });
 
@@ -162,7 +205,10 @@ describe('reduce', () => {
       const results = [one, bench].map((b) => {
         b.reset();
         const r = random(5);
-        const address = b.put('float32', Array.from({ length: n }, () => r() - 0.5));
+        const address = b.put(
+          'float32',
+          Array.from({ length: n }, () => r() - 0.5),
+        );
         const out = b.put('float32', new Array(30000).fill(0));
         b.reduce(identity, 0, kept, reduced, { address: out, dtype: 'float32' }, [{ address, dtype: 'float32', kept: ks, reduced: rs }]);
         return b.bytes(out, 120000);
