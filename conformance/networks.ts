@@ -165,7 +165,8 @@ export function runNetwork(ctx: Context, c: Case): Difference | null {
   const build = Object.hasOwn(builds, c.op) ? builds[c.op] : undefined;
   if (build === undefined) throw new Unavailable(c.op, null);
   const tol = toleranceOf(c, ctx.factor);
-  const paths = Object.keys(c.grads ?? {});
+  const expectedGrads = c.grads ?? {};
+  const paths = Object.keys(expectedGrads);
   const decoder = new Decoder(ctx.group.name, ctx.group.tensors, paths);
   const state = decoder.named(c.state ?? {}, 'state') as Record<string, Tensor>;
   const leaves = new Map(decoder.leaves);
@@ -195,7 +196,7 @@ export function runNetwork(ctx: Context, c: Case): Difference | null {
   const inputs = paths.map((p) => leaves.get(p) as Tensor);
   const grads = gradientsOf([loss], [ft.ones([], { dtype: loss.dtype })], inputs, false);
   for (let i = 0; i < paths.length; i++) {
-    const g = compareGradient(`grad ${paths[i]}`, grads[i], decoder.expected((c.grads ?? {})[paths[i]]) as HostArray, tol);
+    const g = compareGradient(`grad ${paths[i]}`, grads[i], decoder.expected(expectedGrads[paths[i]]) as HostArray, tol);
     if (g !== null) return g;
   }
   return checkAfter(decoder, 'state_after', c.state_after, (key) => state[key], tol);

@@ -1,6 +1,6 @@
 // Runs program cases (small programs over named values, with hooks, custom functions and gradients) and transforms of functions.
 
-import { AdapterError, type Fn, need, Unavailable, unmark } from './adapter/index.ts';
+import { AdapterError, type Fn, need, unmark } from './adapter/index.ts';
 import type { Case, FunctionSpec, Json, JsonObject } from './cases.ts';
 import { compareGradient, compareResults, compareValue, type Difference, flattenResult } from './compare.ts';
 import { type Context, callOp, toleranceOf } from './context.ts';

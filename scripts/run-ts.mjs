@@ -18,6 +18,9 @@ if (file === undefined || !existsSync(resolve(root, file))) {
   process.exit(2);
 }
 
+// An interrupt ends the program that runs; this process then removes the bundle.
+process.on('SIGINT', () => {});
+
 const folder = join(root, '.cache', 'run');
 mkdirSync(folder, { recursive: true });
 const outfile = join(folder, `${basename(file, '.ts')}-${process.pid}.mjs`);
