@@ -182,6 +182,8 @@ export function lookUp(lib: Library, path: string): Fn | null {
     at = lib[name];
   } else for (const part of parts) at = (at as Record<string, unknown> | undefined | null)?.[part];
   if (typeof at === 'function') return at as Fn;
+  // activations may live beside the other elementwise operations
+  if (path.startsWith('nn.functional.') && typeof lib[name] === 'function') return lib[name] as Fn;
   return parts.length === 1 ? method() : null;
 }
 
