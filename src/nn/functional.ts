@@ -1,6 +1,32 @@
 // The functions behind the layers, for use without modules.
 
-export { gelu, leakyRelu, relu, sigmoid, tanh } from '../ops/activations.ts';
+export {
+  celu,
+  elu,
+  gelu,
+  glu,
+  hardshrink,
+  hardsigmoid,
+  hardswish,
+  hardtanh,
+  leakyRelu,
+  logsigmoid,
+  mish,
+  prelu,
+  type RReluOptions,
+  relu,
+  relu6,
+  rrelu,
+  selu,
+  sigmoid,
+  silu,
+  softplus,
+  softshrink,
+  softsign,
+  tanh,
+  tanhshrink,
+  threshold,
+} from '../ops/activations.ts';
 export { type ConvOptions, type ConvTransposeOptions, conv1d, conv2d, convTranspose1d, convTranspose2d, type Size } from '../ops/conv.ts';
 export * from '../ops/loss.ts';
 export { linear } from '../ops/matmul.ts';

@@ -1,8 +1,12 @@
 // Activation functions: one row each. Gradients follow from the expressions.
 
 import { ShapeError, ValueError } from '../runtime/errors.ts';
+import type { Generator } from '../runtime/random.ts';
+import { isFloating } from '../tensor/dtype.ts';
 import { normalizeDim, show } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { rand } from './create.ts';
+import { add, mul } from './elementwise.ts';
 import { apply, applyInPlace, type ElementwiseOp } from './elementwise-apply.ts';
 import { changeInPlace } from './inplace.ts';
 import * as s from './scalar.ts';
@@ -31,7 +35,8 @@ const rows = {
   logsigmoid: row('logsigmoid', 'ln sigmoid(x)', s.logSigmoid(x)),
   softsign: row('softsign', 'x/(1 + |x|)', s.div(x, s.add(1, s.abs(x)))),
   tanhshrink: row('tanhshrink', 'x - tanh(x)', s.sub(x, s.tanh(x))),
-  geluExact: row('gelu', 'x·Φ(x)', s.mul(x, normalCdf)),
+  // NaN at +∞, as PyTorch has it (at -∞ the product is NaN by itself)
+  geluExact: row('gelu', 'x·Φ(x)', s.where(s.eq(x, Number.POSITIVE_INFINITY), Number.NaN, s.mul(x, normalCdf))),
   geluTanh: row('gelu', 'x·Φ(x) with tanh', s.mul(s.mul(0.5, x), s.add(1, s.tanh(cubic)))),
   leakyRelu: row('leakyRelu', 'x, or slope·x below 0', s.where(s.gt(x, 0), x, s.mul(x, param(0)))),
   elu: row('elu', 'x, or alpha·(e^x - 1) below 0', s.where(s.gt(x, 0), x, s.mul(param(0), s.expm1(s.min(x, 0))))),
@@ -152,10 +157,27 @@ export function glu(t: Tensor, { dim = -1 }: { dim?: number } = {}): Tensor {
 }
 const gate: ElementwiseOp = { name: 'glu', doc: 'a·sigmoid(b)', arity: 2, expr: s.mul(x, s.sigmoid(input(1))), dtype: 'float' };
 
+export interface RReluOptions {
+  /** Bounds of the slope below 0. */
+  lower?: number;
+  upper?: number;
+  /** Draw a slope for every element; otherwise all have the mean of the bounds. */
+  training?: boolean;
+  generator?: Generator;
+}
+/** x for x > 0, else slope·x with a random slope in [lower, upper) when training (Xu et al., 2015). */
+export function rrelu(t: Tensor, { lower = 1 / 8, upper = 1 / 3, training = false, generator }: RReluOptions = {}): Tensor {
+  if (!(lower <= upper)) throw new ValueError(`rrelu: lower ${lower} must not exceed upper ${upper}`);
+  if (!training) return leakyRelu(t, { negativeSlope: (lower + upper) / 2 });
+  const slopes = add(mul(rand(t.shape, { dtype: isFloating(t.dtype) ? t.dtype : 'float32', generator }), upper - lower), lower);
+  return apply(slope, [t, slopes]);
+}
+
 const inPlace =
   (op: ElementwiseOp) =>
   (t: Tensor): Tensor =>
     applyInPlace(op, t, [], [], changeInPlace);
+const change = (op: ElementwiseOp, t: Tensor, params: readonly number[]): Tensor => applyInPlace(op, t, [], params, changeInPlace);
 
 export const activationMethods = {
   relu,
@@ -167,4 +189,16 @@ export const activationMethods = {
   relu_: inPlace(rows.relu),
   sigmoid_: inPlace(rows.sigmoid),
   tanh_: inPlace(rows.tanh),
+  relu6_: inPlace(rows.relu6),
+  silu_: inPlace(rows.silu),
+  mish_: inPlace(rows.mish),
+  selu_: inPlace(rows.selu),
+  hardsigmoid_: inPlace(rows.hardsigmoid),
+  hardswish_: inPlace(rows.hardswish),
+  leakyRelu_: (t: Tensor, { negativeSlope = 0.01 }: { negativeSlope?: number } = {}): Tensor => change(rows.leakyRelu, t, [negativeSlope]),
+  elu_: (t: Tensor, { alpha = 1 }: { alpha?: number } = {}): Tensor => change(rows.elu, t, [alpha]),
+  celu_: (t: Tensor, { alpha = 1 }: { alpha?: number } = {}): Tensor => change(rows.celu, t, [alpha]),
+  hardtanh_: (t: Tensor, { minVal = -1, maxVal = 1 }: { minVal?: number; maxVal?: number } = {}): Tensor =>
+    change(rows.hardtanh, t, [minVal, maxVal]),
+  threshold_: (t: Tensor, bound: number, value: number): Tensor => change(rows.threshold, t, [bound, value]),
 };

@@ -328,7 +328,8 @@ const partialsOf: Record<PrimitiveName, Partials> = {
   fmin: ([a, b]) => [logicalOr(le(a, b), isnan(b)), logicalNot(logicalOr(le(a, b), isnan(b)))],
   copysign: ([a], y) => [where(eq(a, 0), 0, div(y, a)), null],
   hypot: ([a, b], y) => [div(a, y), div(b, y)],
-  nextafter: flat,
+  // a step of one unit in the last place
+  nextafter: () => [lit(1), null],
   logaddexp: ([a, b]) => [sigmoid(sub(a, b)), sigmoid(sub(b, a))],
   logaddexp2: ([a, b]) => [sigmoid(mul(LN2, sub(a, b))), sigmoid(mul(LN2, sub(b, a)))],
   xlogy: ([a, b]) => [where(logicalAnd(eq(a, 0), le(b, 0)), 0, log(b)), div(a, b)],

@@ -36,8 +36,11 @@ export function wasmFeatures(): WasmFeatures {
   return { simd: hasSimd(), relaxedSimd: hasRelaxed(), threads: shareable && hasAtomics() };
 }
 
-/** The best kernel variant for these features, as in 'relaxed-threads'; undefined without SIMD, which the kernels need. */
+/**
+ * The kernel variant for these features, as in 'simd-threads'; undefined without SIMD, which the kernels need. The relaxed builds fuse multiply and add, but
+ * their exponential family does not keep NaN yet, so they are used only where FATHOM_WASM asks for them.
+ */
 export function bestVariant(features: WasmFeatures): string | undefined {
   if (!features.simd) return undefined;
-  return (features.relaxedSimd ? 'relaxed' : 'simd') + (features.threads ? '-threads' : '');
+  return `simd${features.threads ? '-threads' : ''}`;
 }

@@ -1,6 +1,6 @@
 // SCAN, SORT and RANDOM against plain references.
 import { afterAll, describe, expect, test } from 'vitest';
-import { Bench, DTYPES, random, type DTypeName } from './encode.ts';
+import { Bench, DTYPES, type DTypeName, random } from './encode.ts';
 
 const bench = new Bench({ threads: 2 });
 afterAll(() => bench.machine.close());
@@ -15,7 +15,11 @@ function scan(kind: number, dtype: DTypeName, shape: [number, number, number], v
 }
 
 /** Applies `step` along the middle dim. */
-function walk([outer, n, inner]: [number, number, number], reverse: number, step: (at: number, before: number | undefined, i: number) => void): void {
+function walk(
+  [outer, n, inner]: [number, number, number],
+  reverse: number,
+  step: (at: number, before: number | undefined, i: number) => void,
+): void {
   for (let o = 0; o < outer; o++) {
     for (let j = 0; j < inner; j++) {
       let before: number | undefined;
@@ -77,7 +81,10 @@ describe('scan', () => {
     expect(got[1]).toBe(0);
     expect(got[2]).toBeCloseTo(Math.log(1 + Math.E), 12);
     expect(got[3]).toBe(800);
-    expect(scan(2, 'float32', [1, 4, 1], [1, Number.NaN, 3, Number.NaN], 0, true)).toEqual({ out: [1, Number.NaN, Number.NaN, Number.NaN], index: [0, 1, 1, 3] });
+    expect(scan(2, 'float32', [1, 4, 1], [1, Number.NaN, 3, Number.NaN], 0, true)).toEqual({
+      out: [1, Number.NaN, Number.NaN, Number.NaN],
+      index: [0, 1, 1, 3],
+    });
   });
 });
 
@@ -115,7 +122,7 @@ describe('sort', () => {
         for (let row = 0; row < rows; row++) {
           const order = Array.from({ length: n }, (_, i) => i);
           order.sort((a, b) => (values[row * n + a] - values[row * n + b]) * (descending ? -1 : 1) || a - b);
-          want.push(...order);
+          for (const i of order) want.push(i);
         }
         expect(got.index).toEqual(want);
         expect(got.values).toEqual(want.map((i, k) => values[Math.floor(k / n) * n + i]));
@@ -127,7 +134,10 @@ describe('sort', () => {
     bench.reset();
     const x = [3, Number.NaN, -0, Infinity, 0, -Infinity, Number.NaN, -1];
     for (const dtype of ['float32', 'float64'] as const) {
-      expect(sort(dtype, 1, 8, x, 0)).toEqual({ values: [-Infinity, -1, -0, 0, 3, Infinity, Number.NaN, Number.NaN], index: [5, 7, 2, 4, 0, 3, 1, 6] });
+      expect(sort(dtype, 1, 8, x, 0)).toEqual({
+        values: [-Infinity, -1, -0, 0, 3, Infinity, Number.NaN, Number.NaN],
+        index: [5, 7, 2, 4, 0, 3, 1, 6],
+      });
       expect(sort(dtype, 1, 8, x, 1).index).toEqual([1, 6, 3, 0, 2, 4, 7, 5]);
     }
   });
