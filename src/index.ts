@@ -9,6 +9,7 @@ export { enableGrad, isGradEnabled, noGrad, setGradEnabled } from './autograd/mo
 export * from './ops/activations.ts';
 export * from './ops/cast.ts';
 export * from './ops/create.ts';
+export * from './ops/create-more.ts';
 export * from './ops/elementwise.ts';
 export { FloatScalar, float, type Scalar, type TensorLike } from './ops/elementwise-apply.ts';
 export * from './ops/gather.ts';
@@ -35,6 +36,7 @@ export {
   unsqueeze,
   view,
 } from './ops/view.ts';
+export * from './ops/windows.ts';
 export * from './runtime/errors.ts';
 export { memory, pressureYield, resetPeakMemory, scope } from './runtime/memory.ts';
 export type { MemoryInfo } from './runtime/pool.ts';

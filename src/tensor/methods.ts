@@ -4,6 +4,7 @@
 import { type BackwardOptions, backward } from '../autograd/engine.ts';
 import { activationMethods } from '../ops/activations.ts';
 import { to, toBool, toDouble, toFloat, toInt, toLong } from '../ops/cast.ts';
+import { createMethods } from '../ops/create-more.ts';
 import { elementwiseMethods } from '../ops/elementwise.ts';
 import { gatherMethods } from '../ops/gather.ts';
 import { matmulMethods } from '../ops/matmul.ts';
@@ -46,6 +47,7 @@ const viewMethods = {
 const tables = {
   ...viewMethods,
   ...readMethods,
+  ...createMethods,
   ...elementwiseMethods,
   ...activationMethods,
   ...reduceMethods,
