@@ -3,7 +3,7 @@
 
 import { isGradEnabled } from '../autograd/mode.ts';
 import { mustRecord, record, type Vjp } from '../autograd/node.ts';
-import { DTypeError, GradError, ShapeError } from '../runtime/errors.ts';
+import { DTypeError, GradError, ShapeError, ValueError } from '../runtime/errors.ts';
 import { computeTypeOf, type DType, isFloating, type Promotable, resultType } from '../tensor/dtype.ts';
 import { broadcastShapes, type Shape, sameShape, show } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
@@ -336,6 +336,10 @@ export function applyInPlace(
   if (!sameShape(shape, self.shape))
     throw new ShapeError(
       `${op.name}_: the result has shape ${show(shape)}, but the tensor changed in place has ${show(self.shape)}; use ${op.name}`,
+    );
+  if (!self.contiguousNow && self.strides.some((step, i) => step === 0 && self.shape[i] > 1))
+    throw new ValueError(
+      `${op.name}_: several elements of the tensor (shape ${show(self.shape)}, strides ${show(self.strides)}) share one place in memory, as expand() makes them; clone() it before changing it in place`,
     );
   // Operands that show the same storage in another layout would be read after they are overwritten.
   const ins = p.ins.map((t) =>

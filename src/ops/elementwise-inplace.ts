@@ -8,6 +8,7 @@ import {
   type AlphaOptions,
   binaryRows,
   type ClampOptions,
+  checkIntegerPower,
   type DivOptions,
   formRows,
   logitOf,
@@ -88,6 +89,10 @@ export const inPlaceMethods = {
     alpha === 1 ? change(formRows.add, x, [y]) : change(formRows.addScaled, x, [y], [alpha]),
   sub_: (x: Tensor, y: TensorLike, { alpha = 1 }: AlphaOptions = {}): Tensor =>
     alpha === 1 ? change(formRows.sub, x, [y]) : change(formRows.subScaled, x, [y], [alpha]),
+  pow_(x: Tensor, y: TensorLike): Tensor {
+    checkIntegerPower('pow_', x, y);
+    return change(binaryRows.pow, x, [y]);
+  },
   mul_: (x: Tensor, y: TensorLike): Tensor => change(formRows.mul, x, [y]),
   div_,
   lerp_: (x: Tensor, end: TensorLike, weight: TensorLike): Tensor => change(formRows.lerp, x, [end, weight]),

@@ -2,7 +2,7 @@
 
 import { ValueError } from '../runtime/errors.ts';
 import { isFloating } from '../tensor/dtype.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { Tensor } from '../tensor/tensor.ts';
 import type { DTypeRule, ElementwiseOp, TensorLike } from './elementwise-apply.ts';
 import * as s from './scalar.ts';
 import { input, param } from './scalar.ts';
@@ -218,3 +218,9 @@ export function roundOf(x: Tensor, { decimals = 0 }: { decimals?: number }): Row
 /** Row and numbers of `logit`. */
 export const logitOf = ({ eps = null }: { eps?: number | null }): RowWithParams =>
   eps === null ? [formRows.logit, []] : [formRows.logitEps, [eps]];
+
+/** Refuses integer tensors to a negative whole power given as a number. */
+export function checkIntegerPower(name: string, x: TensorLike, y: TensorLike): void {
+  if (typeof y === 'number' && y < 0 && x instanceof Tensor && !isFloating(x.dtype) && Number.isInteger(y))
+    throw new ValueError(`${name}: the ${x.dtype} tensor to the power ${y} has fractions; cast it with .to('float32') first`);
+}

@@ -12,6 +12,7 @@ import {
   type AlphaOptions,
   binaryRows,
   type ClampOptions,
+  checkIntegerPower,
   type DivOptions,
   elementwiseRows,
   formRows,
@@ -87,7 +88,6 @@ export const {
   minimum,
   fmax,
   fmin,
-  pow,
   atan2,
   fmod,
   remainder,
@@ -128,6 +128,11 @@ export const sub = (x: TensorLike, y: TensorLike, { alpha = 1 }: AlphaOptions = 
   alpha === 1 ? apply(formRows.sub, [x, y]) : apply(formRows.subScaled, [x, y], [alpha]);
 /** b - alpha·a. */
 export const rsub = (x: TensorLike, y: TensorLike, options: AlphaOptions = {}): Tensor => sub(y, x, options);
+/** a to the power b. ValueError for whole numbers to a negative whole power, whose results are fractions. */
+export function pow(x: TensorLike, y: TensorLike): Tensor {
+  checkIntegerPower('pow', x, y);
+  return apply(binaryRows.pow, [x, y]);
+}
 /** a·b. */
 export const mul = (x: TensorLike, y: TensorLike): Tensor => apply(formRows.mul, [x, y]);
 
@@ -140,8 +145,14 @@ export function div(x: TensorLike, y: TensorLike, { roundingMode = null }: DivOp
 }
 /** Flipped bits; not, for bool. */
 export const bitwiseNot = (x: Tensor): Tensor => (x.dtype === 'bool' ? logicalNot(x) : apply(formRows.bitwiseNot, [x]));
-/** `x` where the condition holds, else `y`; all broadcast. */
-export const where = (condition: Tensor, x: TensorLike, y: TensorLike): Tensor => apply(formRows.where, [condition, x, y]);
+/** `x` where the condition (bool) holds, else `y`; all broadcast. */
+export function where(condition: Tensor, x: TensorLike, y: TensorLike): Tensor {
+  if (!(condition instanceof Tensor) || (condition.dtype !== 'bool' && condition.dtype !== 'uint8'))
+    throw new DTypeError(
+      `where: the condition is ${condition instanceof Tensor ? condition.dtype : typeof condition}; it must be a bool tensor, as comparisons give it`,
+    );
+  return apply(formRows.where, [condition, x, y]);
+}
 /** x + weight·(end - x). */
 export const lerp = (x: Tensor, end: TensorLike, weight: TensorLike): Tensor => apply(formRows.lerp, [x, end, weight]);
 /** Nearest whole number, halves to even; `decimals` digits behind the point are kept (before it when negative). */
@@ -245,6 +256,7 @@ export const elementwiseMethods = {
   ...unaryFns,
   ...binaryFns,
   ...inPlaceMethods,
+  pow,
   add,
   sub,
   rsub,
