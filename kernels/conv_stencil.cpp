@@ -6,6 +6,8 @@ namespace fathom {
 // How the work is cut; depends on the sizes alone.
 struct Plan {
   bool direct;         // tiles read staged pixels in place; else panels of pixels are packed first
+  bool by_row;         // direct tiles start anew in each row of the grid; else they run on over the border columns
+  i64 tile;            // output channels of a tile
   i64 channels;        // source channels staged at a time
   i64 block_m;         // output channels of a task
   i64 rows, cols;      // grid block of a task
@@ -19,20 +21,29 @@ constexpr i64 STAGE_BYTES = 384 << 10, SUM_BYTES = 512 << 10, PANEL_BYTES = 112 
 static_assert(STAGE_BYTES + SUM_BYTES + PANEL_BYTES + 4096 <= SCRATCH_BYTES, "scratch is too small for the plan");
 constexpr i64 OFFSET_BYTES = 128 << 10;  // tail of the shared memory: offsets of a channel block's taps
 
+// Accumulator columns of one row of pixels when tiles start anew in each.
+template <class T> static INLINE i64 row_columns(i64 cols) { return round_up(cols, TILE_VECS == 2 ? LANES<T> : TILE_COLS<T>); }
+
 template <class T> static i64 accumulator_columns(const Plan& p) {
   constexpr i64 NR = TILE_COLS<T>;
-  return p.direct ? p.images * round_up((p.rows - 1) * p.shape.pitch + p.cols, NR) : round_up(p.images * p.rows * p.cols, NR);
+  if (!p.direct) return round_up(p.images * p.rows * p.cols, NR);
+  return p.images * (p.by_row ? p.rows * row_columns<T>(p.cols) : round_up((p.rows - 1) * p.shape.pitch + p.cols, NR));
 }
 
 template <class T> static bool make_plan(const Stencil<T>& s, Plan& p) {
-  constexpr i64 NR = TILE_COLS<T>, MR = TILE_ROWS;
+  constexpr i64 NR = TILE_COLS<T>;
+  // Tiles of equal height: 6 + 6 + 4 rows would be slower than they look.
+  const i64 MR = p.tile = ceil_div(s.M, ceil_div(s.M, i64(TILE_ROWS)));
   const i64 stage_max = STAGE_BYTES / i64(sizeof(T)) - NR, sum_max = SUM_BYTES / i64(sizeof(T));
   const i64 depth = 1664 / i64(sizeof(T));
   if (s.taps * 4 > OFFSET_BYTES) return false;
-  p.direct = s.M <= 4 * MR || s.taps * NR * i64(sizeof(T)) > PANEL_BYTES;
+  p.direct = s.M < 12 || s.taps * NR * i64(sizeof(T)) > PANEL_BYTES;
   p.channels = ceil_div(s.C, ceil_div(s.C, max_of(depth / s.taps, i64(1))));
   p.block_m = min_of(s.M, round_up(240, MR));
   p.cols = s.cols.grid <= 1024 ? s.cols.grid : 512;
+  // Tiles of half a tile's width take about two thirds of a whole one's time.
+  const i64 half_tiles = s.cols.grid / NR * 6 + (s.cols.grid % NR == 0 ? 0 : s.cols.grid % NR <= NR / 2 && TILE_VECS == 2 ? 4 : 6);
+  p.by_row = half_tiles * NR <= 6 * (s.cols.grid + s.cols.reach);
   const auto fits = [&](i64 rows, i64 images) {
     p.rows = rows;
     p.images = images;
@@ -101,25 +112,44 @@ static NOINLINE void pack_panel(T* panel, const T* staged, const i32* offset, i3
                                 i64 width) {
   constexpr i64 NR = TILE_COLS<T>;
   using V = Vec<T>;
-  i32 base[NR];
-  bool run = true;
-  for (i64 i = 0; i < NR; i++) {
-    base[i] = i < width ? static_cast<i32>(at.image * p.shape.image + at.row * p.shape.pitch + at.col) : base[0];
-    run = run && (i == 0 || base[i] == base[i - 1] + 1);
-    if (i < width && ++at.col == cols) {
-      at.col = 0;
-      if (++at.row == rows) at.row = 0, at.image++;
-    }
+  // Runs of neighbouring pixels: where each starts in the panel and in the staged source.
+  i32 start[NR], base[NR];
+  i64 runs = 0;
+  for (i64 i = 0; i < width; runs++) {
+    start[runs] = static_cast<i32>(i);
+    base[runs] = static_cast<i32>(at.image * p.shape.image + at.row * p.shape.pitch + at.col);
+    const i64 n = min_of(cols - at.col, width - i);
+    i += n;
+    at.col += n;
+    if (at.col < cols) continue;
+    at.col = 0;
+    if (++at.row == rows) at.row = 0, at.image++;
   }
-  if (run) {
+  if (runs == 1) {
     const T* from = staged + base[0];
     for (i32 k = 0; k < depth; k++, panel += NR)
       for (int j = 0; j < TILE_VECS; j++) store(panel + j * LANES<T>, load<V>(from + offset[k] + j * LANES<T>));
     return;
   }
+  if (runs == 2) {
+    const i32 second = start[1];
+    const T *from0 = staged + base[0], *from1 = staged + base[1];
+    for (i32 k = 0; k < depth; k++, panel += NR) {
+      V a[TILE_VECS], b[TILE_VECS];
+      for (int j = 0; j < TILE_VECS; j++) a[j] = load<V>(from0 + offset[k] + j * LANES<T>), b[j] = load<V>(from1 + offset[k] + j * LANES<T>);
+      for (int j = 0; j < TILE_VECS; j++) store(panel + j * LANES<T>, a[j]);
+      for (int j = 0; j < TILE_VECS; j++) store(panel + second + j * LANES<T>, b[j]);
+    }
+    return;
+  }
+  // Whole vectors from each run's start on: the next run, or the next line of the panel, overwrites what is too much.
   for (i32 k = 0; k < depth; k++, panel += NR) {
     const T* from = staged + offset[k];
-    for (i64 i = 0; i < NR; i++) panel[i] = from[base[i]];
+    for (int j = 0; j < TILE_VECS; j++) store(panel + j * LANES<T>, load<V>(from + base[0] + j * LANES<T>));
+    for (i64 r = 1; r < runs; r++) {
+      const i64 n = (r + 1 < runs ? start[r + 1] : width) - start[r];
+      for (i64 j = 0; j < n; j += LANES<T>) store(panel + start[r] + j, load<V>(from + base[r] + j));
+    }
   }
 }
 
@@ -152,14 +182,18 @@ static NOINLINE void write_out(const Stencil<T>& s, T* plane, const T* sum, i64 
 template <class T>
 static NOINLINE void stencil_task(const Stencil<T>& s, const Plan& p, const T* weights, const i32* offset, i64 group, i64 m0, i64 M, i64 n0,
                                   i64 images, i64 t0, i64 rows, i64 u0, i64 cols) {
-  constexpr i64 NR = TILE_COLS<T>, MR = TILE_ROWS;
+  constexpr i64 NR = TILE_COLS<T>;
+  constexpr int PART_VECS = TILE_VECS > 1 ? TILE_VECS - 1 : 1;
+  const i64 MR = p.tile;
   u8* memory = static_cast<u8*>(thread_scratch());
   T* staged = reinterpret_cast<T*>(memory);
   T* sum = reinterpret_cast<T*>(memory + STAGE_BYTES);
   T* panel = reinterpret_cast<T*>(memory + STAGE_BYTES + SUM_BYTES);
   const i64 K = s.C * s.taps, plane = s.H * s.W, pitch = p.shape.pitch;
   const i32 ld = static_cast<i32>(p.columns);
-  const i64 span = round_up((rows - 1) * pitch + cols, NR);  // accumulator columns of an image in the direct order
+  // Direct order: pieces of contiguous pixels (rows, or the whole image with its border columns) and accumulator columns of each.
+  const i64 pieces = p.by_row ? rows : 1, length = p.by_row ? cols : (rows - 1) * pitch + cols;
+  const i64 piece = p.by_row ? row_columns<T>(cols) : round_up(length, NR);
   const i64 pixels = images * rows * cols;
   for (i64 c0 = 0; c0 < s.C; c0 += p.channels) {
     const i64 channels = min_of(p.channels, s.C - c0);
@@ -169,14 +203,17 @@ static NOINLINE void stencil_task(const Stencil<T>& s, const Plan& p, const T* w
     const i32 add = c0 > 0;
     if (p.direct) {
       for (i64 n = 0; n < images; n++)
-        for (i64 q = 0; q < span; q += NR) {
-          const T* from = staged + n * p.shape.image + q;
-          T* to = sum + n * span + q;
-          for (i64 m = 0; m < M; m += MR) {
-            const i64 height = min_of(MR, M - m);
-            offset_tile<T>(height)(depth, weights + m * K + c0 * s.taps * height, from, offset, to + m * ld, ld, add);
+        for (i64 r = 0; r < pieces; r++)
+          for (i64 q = 0; q < length; q += NR) {
+            const T* from = staged + n * p.shape.image + r * pitch + q;
+            T* to = sum + (n * pieces + r) * piece + q;
+            const bool whole = TILE_VECS == 1 || length - q > NR - LANES<T> || !p.by_row;
+            for (i64 m = 0; m < M; m += MR) {
+              const i64 height = min_of(MR, M - m);
+              const OffsetTile<T> tile = whole ? offset_tile<T, TILE_VECS>(height) : offset_tile<T, PART_VECS>(height);
+              tile(depth, weights + m * K + c0 * s.taps * height, from, offset, to + m * ld, ld, add);
+            }
           }
-        }
     } else {
       PixelCursor at{0, 0, 0};
       for (i64 q = 0; q < pixels; q += NR) {
@@ -188,7 +225,7 @@ static NOINLINE void stencil_task(const Stencil<T>& s, const Plan& p, const T* w
       }
     }
   }
-  const i64 image_step = p.direct ? span : rows * cols, row_step = p.direct ? pitch : cols;
+  const i64 image_step = p.direct ? pieces * piece : rows * cols, row_step = !p.direct ? cols : p.by_row ? piece : pitch;
   for (i64 n = 0; n < images; n++)
     for (i64 m = 0; m < M; m++) {
       const i64 channel = group * s.M + m0 + m;
@@ -198,10 +235,10 @@ static NOINLINE void stencil_task(const Stencil<T>& s, const Plan& p, const T* w
 }
 
 template <class T> bool run_stencil(const Stencil<T>& s) {
-  constexpr i64 MR = TILE_ROWS;
   if (s.N == 0 || s.M == 0 || s.groups == 0 || s.rows.grid <= 0 || s.cols.grid <= 0) return true;
   Plan p;
   if (!make_plan(s, p)) return false;
+  const i64 MR = p.tile;
   T* packed = reinterpret_cast<T*>(shared_memory());
   i32* offset = reinterpret_cast<i32*>(shared_memory() + SHARED_BYTES - OFFSET_BYTES);
   const i64 capacity = (SHARED_BYTES - OFFSET_BYTES) / i64(sizeof(T)), K = s.C * s.taps;

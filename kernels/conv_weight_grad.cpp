@@ -6,8 +6,16 @@
 
 namespace fathom {
 
-constexpr i64 INPUT_BYTES = 448 << 10, GRAD_BYTES = 448 << 10, ROW_BYTES = 64 << 10;
-static_assert(INPUT_BYTES + GRAD_BYTES + ROW_BYTES + 4096 <= SCRATCH_BYTES, "scratch is too small");
+// Scratch: staged input, its columns (dense order only), the interleaved gradient, one flat plane of it.
+constexpr i64 INPUT_BYTES = 224 << 10, COLUMN_BYTES = 416 << 10, GRAD_BYTES = 288 << 10, ROW_BYTES = 64 << 10;
+static_assert(INPUT_BYTES + COLUMN_BYTES + GRAD_BYTES + ROW_BYTES + 4096 <= SCRATCH_BYTES, "scratch is too small");
+
+// Rows of a tile of dot products: two sums each, and a register for each operand.
+#if defined(__wasm__)
+constexpr int DOT_ROWS = 4;
+#else
+constexpr int DOT_ROWS = TILE_ROWS;
+#endif
 
 // Two taps against R rows: out[i * ld + j] += sum over images and n vectors of a[i] * b_j. a: [image][n][R] vectors.
 template <class T, int R>
@@ -42,19 +50,21 @@ static NOINLINE void dot_tile(i32 images, i32 n, const T* a, i32 a_image, const 
 }
 
 template <class T> using DotTile = void (*)(i32, i32, const T*, i32, const T*, const T*, i32, T*, i32, i32);
-template <class T, int R = TILE_ROWS> static INLINE DotTile<T> dot_tile_of(i64 rows) {
+template <class T, int R = DOT_ROWS> static INLINE DotTile<T> dot_tile_of(i64 rows) {
   if constexpr (R == 1) return dot_tile<T, 1>;
   else return rows >= R ? dot_tile<T, R> : dot_tile_of<T, R - 1>(rows);
 }
 
 // How the work is cut; depends on the sizes alone.
 struct GradPlan {
+  i64 tile;               // output channels of a tile
   i64 block_m, channels;  // output and input channels of a block of weights
   i64 m_blocks, c_blocks, parts;
   i64 rows, cols, images;  // pixels and images staged at a time
   i64 strips, segments, image_blocks;
   StageShape shape;
-  i64 vectors;  // of a staged image of the gradient
+  bool dense;   // columns of the input are written out for each tap, without the borders that the staged order drags along
+  i64 vectors;  // of the gradient of an image (of all images of a unit in the dense order)
 };
 
 template <class T> struct WeightGrad {
@@ -69,20 +79,25 @@ template <class T> struct WeightGrad {
 };
 
 template <class T> static bool make_plan(WeightGrad<T>& s) {
-  constexpr i64 L = LANES<T>, MR = TILE_ROWS;
+  constexpr i64 L = LANES<T>;
   GradPlan& p = s.p;
   const Conv& c = s.c;
   const i64 M = c.out_group(), C = c.in_group();
-  p.block_m = M <= 64 ? M : round_up(ceil_div(M, ceil_div(M, 48)), MR);
+  const i64 MR = p.tile = ceil_div(M, ceil_div(M, i64(DOT_ROWS)));
+  p.block_m = M <= 96 ? M : round_up(ceil_div(M, ceil_div(M, 96)), MR);
   p.channels = ceil_div(C, ceil_div(C, max_of(288 / s.kernel, i64(1))));
   p.cols = s.cols.grid <= 1024 ? s.cols.grid : 512;
+  // Worth it where the borders cost more than writing each column once for all output channels.
+  p.dense = M >= 12 && p.cols * 8 < (p.cols + s.cols.reach) * 7 && p.cols < 256;
   const auto fits = [&](i64 rows, i64 images) {
     p.rows = rows;
     p.images = images;
     p.shape = stage_shape(s.rows, s.cols, rows, p.cols, images);
-    p.vectors = ceil_div((rows - 1) * p.shape.pitch + p.cols, L);
+    p.vectors = p.dense ? ceil_div(images * rows * p.cols, L) : ceil_div((rows - 1) * p.shape.pitch + p.cols, L);
+    const i64 blocks = p.dense ? 1 : images, flat = p.dense ? images * rows * p.cols + 2 * L : round_up(rows * p.shape.pitch, L);
     return p.channels * p.shape.channel + TILE_COLS<T> <= INPUT_BYTES / i64(sizeof(T)) &&
-           images * p.block_m * p.vectors * L <= GRAD_BYTES / i64(sizeof(T)) && round_up(rows * p.shape.pitch, L) <= ROW_BYTES / i64(sizeof(T));
+           (!p.dense || p.channels * s.kernel * p.vectors * L + L <= COLUMN_BYTES / i64(sizeof(T))) &&
+           blocks * DOT_ROWS * p.vectors * L <= GRAD_BYTES / i64(sizeof(T)) && flat <= ROW_BYTES / i64(sizeof(T));
   };
   i64 pieces = 1;
   for (;;) {
@@ -97,7 +112,7 @@ template <class T> static bool make_plan(WeightGrad<T>& s) {
   const i64 rows = p.rows;
   if (rows == s.rows.grid && p.cols == s.cols.grid) {
     i64 images = 1;
-    while (images < c.N && images < 8 && images * rows * p.cols < 2048 && fits(rows, images + 1)) images++;
+    while (images < c.N && (p.dense || images < 8) && images * rows * p.cols < 2048 && fits(rows, images + 1)) images++;
     fits(rows, images);
   }
   p.strips = ceil_div(s.rows.grid, p.rows);
@@ -114,23 +129,41 @@ template <class T> static bool make_plan(WeightGrad<T>& s) {
   return true;
 }
 
-// The gradient of `height` output channels, interleaved vector by vector with zeros in the columns that no output has; returns nothing, adds the
-// plain sums to `sums` where given.
+// Copies n elements in whole vectors: up to a vector more is written.
+template <class T> static INLINE void copy_over(T* to, const T* from, i64 n) {
+  for (i64 i = 0; i < n; i += LANES<T>) store(to + i, load<Vec<T>>(from + i));
+}
+template <class T> static INLINE void copy_exactly(T* to, const T* from, i64 n) {
+  i64 i = 0;
+  for (; i + LANES<T> <= n; i += LANES<T>) store(to + i, load<Vec<T>>(from + i));
+  for (; i < n; i++) to[i] = from[i];
+}
+
+// The gradient of `height` output channels, interleaved vector by vector, in the order of the pixels of the input: with zeros in the border columns
+// that belong to no output, or dense. Adds the plain sums to `sums` where given.
 template <class T>
 static NOINLINE void stage_grad(const WeightGrad<T>& s, T* to, T* row, i64 n0, i64 images, i64 channel, i64 height, i64 t0, i64 rows, i64 u0, i64 cols,
                                 T* sums) {
   using V = Vec<T>;
   constexpr i64 L = LANES<T>;
   const i64 plane = s.c.OH * s.c.OW, pitch = s.p.shape.pitch;
-  for (i64 n = 0; n < images; n++)
+  const i64 blocks = s.p.dense ? 1 : images, together = s.p.dense ? images : 1;
+  for (i64 n = 0; n < blocks; n++)
     for (i64 i = 0; i < height; i++) {
-      const T* from = s.dy + ((n0 + n) * s.c.Cout + channel + i) * plane + t0 * s.c.OW + u0;
       T* at = row;
-      for (i64 t = 0; t < rows; t++, at += pitch, from += s.c.OW) {
-        i64 u = 0;
-        for (; u + L <= cols; u += L) store(at + u, load<V>(from + u));
-        for (; u < cols; u++) at[u] = from[u];
-        for (; u < pitch; u++) at[u] = 0;
+      for (i64 m = 0; m < together; m++) {
+        const T* from = s.dy + ((n0 + n + m) * s.c.Cout + channel + i) * plane + t0 * s.c.OW + u0;
+        if (s.p.dense && cols == s.c.OW) {
+          copy_exactly(at, from, rows * cols);
+          at += rows * cols;
+          continue;
+        }
+        for (i64 t = 0; t < rows; t++, from += s.c.OW) {
+          copy_exactly(at, from, cols);
+          at += cols;
+          if (s.p.dense) continue;
+          for (i64 u = cols; u < pitch; u++) *at++ = 0;
+        }
       }
       for (T* end = row + s.p.vectors * L; at < end; at++) *at = 0;
       T* out = to + (n * s.p.vectors * height + i) * L;
@@ -144,16 +177,32 @@ static NOINLINE void stage_grad(const WeightGrad<T>& s, T* to, T* row, i64 n0, i
     }
 }
 
+// columns[tap][pixel] from the staged input; the rest of the last vector is zero.
+template <class T>
+static NOINLINE void write_columns(const WeightGrad<T>& s, T* columns, const T* input, i64 taps, i64 images, i64 rows, i64 cols) {
+  const i64 length = s.p.vectors * LANES<T>;
+  for (i64 k = 0; k < taps; k++, columns += length) {
+    T* to = columns;
+    for (i64 n = 0; n < images; n++) {
+      const T* from = input + s.offset[k] + n * s.p.shape.image;
+      for (i64 t = 0; t < rows; t++, from += s.p.shape.pitch, to += cols) copy_over(to, from, cols);
+    }
+    for (T* end = columns + length; to < end; to++) *to = 0;
+  }
+}
+
 // Units [begin, end) of images and pixels for one block of weights, added to dw (and dbias).
 template <class T>
 static NOINLINE void grad_block(const WeightGrad<T>& s, T* dw, T* dbias, i64 group, i64 m0, i64 c0, i64 begin, i64 end) {
-  constexpr i64 L = LANES<T>, MR = TILE_ROWS;
+  constexpr i64 L = LANES<T>;
   const Conv& c = s.c;
   const GradPlan& p = s.p;
+  const i64 MR = p.tile;
   u8* memory = static_cast<u8*>(thread_scratch());
   T* input = reinterpret_cast<T*>(memory);
-  T* grad = reinterpret_cast<T*>(memory + INPUT_BYTES);
-  T* row = reinterpret_cast<T*>(memory + INPUT_BYTES + GRAD_BYTES);
+  T* columns = reinterpret_cast<T*>(memory + INPUT_BYTES);
+  T* grad = reinterpret_cast<T*>(memory + INPUT_BYTES + COLUMN_BYTES);
+  T* row = reinterpret_cast<T*>(memory + INPUT_BYTES + COLUMN_BYTES + GRAD_BYTES);
   const i64 C = c.in_group(), K = C * s.kernel, channels = min_of(p.channels, C - c0), taps = channels * s.kernel;
   const i64 M = min_of(p.block_m, c.out_group() - m0), plane = c.H * c.W, first = group * c.out_group() + m0;
   const i64 a_rows = p.vectors * L;
@@ -166,22 +215,20 @@ static NOINLINE void grad_block(const WeightGrad<T>& s, T* dw, T* dbias, i64 gro
     const i64 u0 = unit % p.segments * p.cols, t0 = unit / p.segments % p.strips * p.rows, n0 = unit / (p.segments * p.strips) * p.images;
     const i64 images = min_of(p.images, c.N - n0), rows = min_of(p.rows, s.rows.grid - t0), cols = min_of(p.cols, s.cols.grid - u0);
     stage(input, p.shape, s.rows, s.cols, s.x + (n0 * c.Cin + group * C + c0) * plane, c.H, c.W, c.Cin * plane, channels, images, t0, u0);
+    if (p.dense) write_columns(s, columns, input, taps, images, rows, cols);
+    const i64 blocks = p.dense ? 1 : images, pixels = p.dense ? images * rows * cols : (rows - 1) * p.shape.pitch + cols;
+    const i32 vectors = static_cast<i32>(ceil_div(pixels, L));
     for (i64 m = 0; m < M; m += MR) {
       const i64 height = min_of(MR, M - m);
-      T* a = grad + m * a_rows * images;
-      stage_grad(s, a, row, n0, images, first + m, height, t0, rows, u0, cols, dbias && c0 == 0 ? dbias + first + m : nullptr);
-    }
-    const i32 vectors = static_cast<i32>(ceil_div((rows - 1) * p.shape.pitch + cols, L));
-    for (i64 m = 0; m < M; m += MR) {
-      const i64 height = min_of(MR, M - m);
-      const T* a = grad + m * a_rows * images;
+      stage_grad(s, grad, row, n0, images, first + m, height, t0, rows, u0, cols, dbias && c0 == 0 ? dbias + first + m : nullptr);
       const DotTile<T> tile = dot_tile_of<T>(height);
       T* out = dw + (first + m) * K + c0 * s.kernel;
       for (i64 k = 0; k < taps; k += 2) {
         const bool two = k + 1 < taps;
-        const T* b = input + s.offset[k];
-        tile(static_cast<i32>(images), vectors, a, static_cast<i32>(height * a_rows), b, two ? input + s.offset[k + 1] : b,
-             static_cast<i32>(p.shape.image), out + k, static_cast<i32>(K), two);
+        const T* b0 = p.dense ? columns + k * a_rows : input + s.offset[k];
+        const T* b1 = !two ? b0 : p.dense ? b0 + a_rows : input + s.offset[k + 1];
+        tile(static_cast<i32>(blocks), vectors, grad, static_cast<i32>(height * a_rows), b0, b1, static_cast<i32>(p.shape.image), out + k,
+             static_cast<i32>(K), two);
       }
     }
   }

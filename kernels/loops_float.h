@@ -87,12 +87,6 @@ inline f64 s_remainder(f64 a, f64 b) {
   return mod != 0 && (b < 0) != (mod < 0) ? mod + b : mod;
 }
 inline f64 s_sinc(f64 x) { return x == 0 ? 1 : m_sinpi(x) / (3.14159265358979323846 * x); }
-inline f64 s_logaddexp(f64 a, f64 b) {
-  if (a != a || b != b) return a + b;
-  if (__builtin_isinf(a) && a == b) return a;
-  const f64 m = a > b ? a : b;
-  return m + m_log1p(m_exp(-__builtin_fabs(a - b)));
-}
 inline f64 s_logaddexp2(f64 a, f64 b) {
   if (a != a || b != b) return a + b;
   if (__builtin_isinf(a) && a == b) return a;
@@ -146,7 +140,7 @@ template <class T> StepFn<T> float_step(i32 op) {
     CALL1(besselJ1, m_j1) CALL1(besselY0, m_y0) CALL1(besselY1, m_y1) CALL1(besselK0, m_k0) CALL1(besselK1, m_k1) CALL1(sinc, s_sinc)
     CALL1(bitwiseNot, s_bit_not)
     CALL2(floorDiv, s_floor_div) CALL2(fmod, m_fmod) CALL2(remainder, s_remainder) CALL2(pow, s_pow) CALL2(atan2, m_atan2) CALL2(hypot, m_hypot)
-    CALL2(logaddexp, s_logaddexp) CALL2(logaddexp2, s_logaddexp2) CALL2(xlogy, s_xlogy) CALL2(bitAnd, s_bit_and) CALL2(bitOr, s_bit_or)
+    CALL2(logaddexp, m_logaddexp) CALL2(logaddexp2, s_logaddexp2) CALL2(xlogy, s_xlogy) CALL2(bitAnd, s_bit_and) CALL2(bitOr, s_bit_or)
     CALL2(bitXor, s_bit_xor) CALL2(shl, s_shl) CALL2(shr, s_shr) CALL2(igamma, m_igamma) CALL2(igammac, m_igammac) CALL2(zeta, m_zeta)
     CALL2(polygamma, m_polygamma)
     case S_nextafter: return call_loop2<T, &s_nextafter<T>>;

@@ -27,6 +27,7 @@ f64 m_acosh(f64 x);
 f64 m_atanh(f64 x);
 f64 m_pow(f64 a, f64 b);
 f64 m_hypot(f64 a, f64 b);
+f64 m_logaddexp(f64 a, f64 b);
 f64 m_fmod(f64 a, f64 b);
 // sin(pi x) and cos(pi x), exact at integers and halves.
 f64 m_sinpi(f64 x);

@@ -316,6 +316,13 @@ f64 m_hypot(f64 a, f64 b) {
   return big > 0x1p-500 && big < 0x1p500 ? __builtin_sqrt(a * a + b * b) : big * __builtin_sqrt(1 + r * r);
 }
 
+// log(e^a + e^b)
+f64 m_logaddexp(f64 a, f64 b) {
+  if (a != a || b != b) return a + b;
+  if (a == b && __builtin_fabs(a) == INF) return a;
+  return (a > b ? a : b) + m_log1p(m_exp(-__builtin_fabs(a - b)));
+}
+
 // Exact: long division of the significands.
 f64 m_fmod(f64 a, f64 b) {
   const f64 x = __builtin_fabs(a), y = __builtin_fabs(b);

@@ -12,7 +12,7 @@ namespace fathom {
 #if defined(__wasm_relaxed_simd__)
 constexpr int TILE_ROWS = 6, TILE_VECS = 2;
 #elif defined(__wasm__)
-constexpr int TILE_ROWS = 4, TILE_VECS = 2;  // without fused multiply-add the product needs registers too
+constexpr int TILE_ROWS = 5, TILE_VECS = 2;  // without fused multiply-add the product needs a register too
 #elif defined(__AVX512F__)
 constexpr int TILE_ROWS = 8, TILE_VECS = 3;
 #elif defined(__aarch64__)
@@ -58,26 +58,27 @@ template <class T, int R> NOINLINE void tile_packed(i32 K, const T* a, const T* 
     }
 }
 
-// The same with row k of B read in place at b + offset[k].
-template <class T, int R> NOINLINE void tile_offsets(i32 K, const T* a, const T* b, const i32* offset, T* c, i32 ldc, i32 accumulate) {
+// The same with row k of B read in place at b + offset[k], and one or more vectors of it.
+template <class T, int R, int NV>
+NOINLINE void tile_offsets(i32 K, const T* a, const T* b, const i32* offset, T* c, i32 ldc, i32 accumulate) {
   using V = Vec<T>;
-  V acc[R][TILE_VECS];
+  V acc[R][NV];
   for (int i = 0; i < R; i++)
-    for (int j = 0; j < TILE_VECS; j++) acc[i][j] = V{};
+    for (int j = 0; j < NV; j++) acc[i][j] = V{};
   for (i32 k = 0; k < K; k++) {
     const T* row = b + offset[k];
-    V bv[TILE_VECS];
-    for (int j = 0; j < TILE_VECS; j++) bv[j] = load<V>(row + j * LANES<T>);
+    V bv[NV];
+    for (int j = 0; j < NV; j++) bv[j] = load<V>(row + j * LANES<T>);
     for (int i = 0; i < R; i++) {
       KEEP_ORDER;
       const V av = splat<V>(a[i]);
-      for (int j = 0; j < TILE_VECS; j++) acc[i][j] = fma(av, bv[j], acc[i][j]);
+      for (int j = 0; j < NV; j++) acc[i][j] = fma(av, bv[j], acc[i][j]);
     }
     KEEP_ORDER;
     a += R;
   }
   for (int i = 0; i < R; i++, c += ldc)
-    for (int j = 0; j < TILE_VECS; j++) {
+    for (int j = 0; j < NV; j++) {
       T* to = c + j * LANES<T>;
       store(to, accumulate ? V(load<V>(to) + acc[i][j]) : acc[i][j]);
     }
@@ -91,9 +92,9 @@ template <class T, int R = TILE_ROWS> INLINE PackedTile<T> packed_tile(i64 rows)
   if constexpr (R == 1) return tile_packed<T, 1>;
   else return rows >= R ? tile_packed<T, R> : packed_tile<T, R - 1>(rows);
 }
-template <class T, int R = TILE_ROWS> INLINE OffsetTile<T> offset_tile(i64 rows) {
-  if constexpr (R == 1) return tile_offsets<T, 1>;
-  else return rows >= R ? tile_offsets<T, R> : offset_tile<T, R - 1>(rows);
+template <class T, int NV, int R = TILE_ROWS> INLINE OffsetTile<T> offset_tile(i64 rows) {
+  if constexpr (R == 1) return tile_offsets<T, 1, NV>;
+  else return rows >= R ? tile_offsets<T, R, NV> : offset_tile<T, NV, R - 1>(rows);
 }
 
 // to[k * ld + r] = from[r * row_stride + k]: `rows` lines that are dense along k become columns.

@@ -99,7 +99,7 @@ NOINLINE void op_random(const double* w) {
       const i64 first = k * per_block, count = min_of(per_block, n - first);
       if (kind == INTEGER) {
         const u64 range = u64(i64(q) - i64(p));
-        for (i64 j = 0; j < count; j++) store_as<i64>(out + (first + j) * size, dtype, i64(p) + i64(wide(b, i32(j)) % range));
+        for (i64 j = 0; j < count; j++) store_as<i64>(out + (first + j) * size, dtype, i64(p) + (range == 0 ? 0 : i64(wide(b, i32(j)) % range)));
         continue;
       }
       f64 values[4];

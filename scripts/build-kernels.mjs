@@ -17,12 +17,7 @@ const cacheDir = join(root, '.cache', 'kernels');
 
 const common =
   '--target=wasm32 -std=c++17 -nostdlib -ffreestanding -O3 -fno-exceptions -fno-rtti -fno-threadsafe-statics -fvisibility=hidden -fno-math-errno -Wall -Wextra -Wno-psabi -msimd128 -mbulk-memory -mnontrapping-fptoint';
-const variants = {
-  relaxed: ['-mrelaxed-simd'],
-  'relaxed-threads': ['-mrelaxed-simd', '-matomics'],
-  simd: [],
-  'simd-threads': ['-matomics'],
-};
+const variants = ['relaxed', 'relaxed-threads', 'simd', 'simd-threads'];
 const PAGES = 65536;
 
 const hash = (...parts) => {
@@ -126,7 +121,7 @@ async function runAll(tasks, size) {
 }
 
 /** Brings dist/kernels up to date; resolves to the names of the files that were rebuilt. */
-export async function buildKernels({ only = Object.keys(variants), force = false, without = [] } = {}) {
+export async function buildKernels({ only = variants, force = false, without = [] } = {}) {
   mkdirSync(outputDir, { recursive: true });
   mkdirSync(cacheDir, { recursive: true });
   const names = readdirSync(sourceDir);
@@ -148,19 +143,24 @@ export async function buildKernels({ only = Object.keys(variants), force = false
     return seen;
   };
 
-  const compiles = [];
+  const compiles = new Map();
   const links = [];
   const used = new Set();
   for (const variant of only) {
-    const flags = [...common.split(' '), ...variants[variant]];
     const objects = sources.map((file) => {
       const name = file.slice(0, -4);
       const text = readFileSync(join(sourceDir, file), 'utf8');
       const files = { [file]: text };
       for (const header of [...headersOf(text)].sort()) files[header] = headers[header];
-      const output = join(cacheDir, `${variant}-${name}-${hash(tool, flags.join(' '), ...Object.entries(files).flat())}.o`);
-      if (force || !existsSync(output))
-        compiles.push({ kind: 'compile', label: `kernels/${file} (${variant})`, name, flags, files, output });
+      // Most sources give the same object for several variants: only those that multiply and add depend on relaxed SIMD, and
+      // only those that name atomics on threads (the others are compiled as for threads, which any variant can link).
+      const all = Object.entries(files).map(([path, code]) => (path === 'simd.h' ? '' : code)).join('');
+      const flags = common.split(' ');
+      if (variant.startsWith('relaxed') && all.includes('fma(')) flags.push('-mrelaxed-simd');
+      if (variant.endsWith('-threads') || !/__atomic|__wasm_atomics__/.test(all)) flags.push('-matomics');
+      const output = join(cacheDir, `${name}-${hash(tool, flags.join(' '), ...Object.entries(files).flat())}.o`);
+      const label = `kernels/${file}${flags.includes('-mrelaxed-simd') ? ' (relaxed)' : ''}`;
+      if (force || !existsSync(output)) compiles.set(output, { kind: 'compile', label, name, flags, files, output });
       used.add(output);
       return output;
     });
@@ -172,8 +172,9 @@ export async function buildKernels({ only = Object.keys(variants), force = false
   }
   const size = Math.max(1, Math.min(4, availableParallelism()));
   // Long files first, so that the last task is a short one.
-  compiles.sort((a, b) => b.files[`${b.name}.cpp`].length - a.files[`${a.name}.cpp`].length);
-  let failures = await runAll(compiles, size);
+  const weight = (task) => (task.name.startsWith('matmul') || task.name.startsWith('conv_') ? 1e6 : 0) + task.files[`${task.name}.cpp`].length;
+  const tasks = [...compiles.values()].sort((a, b) => weight(b) - weight(a));
+  let failures = await runAll(tasks, size);
   if (failures.length === 0) failures = await runAll(links, 1);
   if (failures.length > 0) throw new Error(`kernels do not build\n${failures.join('\n')}`);
   for (const { stamp, key } of links) writeAtomic(stamp, key);
@@ -201,9 +202,9 @@ if (!isMainThread) {
     return at > 0 ? (process.argv[at + 1] ?? '').split(',') : undefined;
   };
   const only = list('--variant');
-  const unknown = only?.find((name) => variants[name] === undefined);
+  const unknown = only?.find((name) => !variants.includes(name));
   if (unknown !== undefined) {
-    console.error(`--variant ${unknown}: expected one of ${Object.keys(variants).join(', ')}`);
+    console.error(`--variant ${unknown}: expected one of ${variants.join(', ')}`);
     process.exit(2);
   }
   try {
