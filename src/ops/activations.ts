@@ -25,9 +25,12 @@ const row = (name: string, doc: string, expr: s.Expr, dtype: ElementwiseOp['dtyp
 const normalCdf = s.mul(0.5, s.add(1, s.erf(s.mul(x, Math.SQRT1_2))));
 const cubic = s.mul(Math.sqrt(2 / Math.PI), s.add(x, s.mul(0.044715, s.mul(x, s.mul(x, x)))));
 
+// min(x, 0) with derivative 1 at 0, where the two halves of the exponential units meet
+const negativePart = s.where(s.gt(x, 0), 0, x);
+
 const rows = {
   relu: row('relu', 'max(x, 0)', s.relu(x), 'numeric'),
-  relu6: row('relu6', 'x between 0 and 6', s.where(s.logicalAnd(s.gt(x, 0), s.lt(x, 6)), x, s.clamp(x, 0, 6)), 'numeric'),
+  relu6: row('relu6', 'x between 0 and 6', s.where(s.le(x, 0), 0, s.where(s.ge(x, 6), 6, x)), 'numeric'),
   sigmoid: row('sigmoid', '1/(1 + e^-x)', s.sigmoid(x)),
   tanh: row('tanh', 'hyperbolic tangent', s.tanh(x)),
   silu: row('silu', 'x·sigmoid(x)', s.mul(x, s.sigmoid(x))),
@@ -39,7 +42,7 @@ const rows = {
   geluExact: row('gelu', 'x·Φ(x)', s.where(s.eq(x, Number.POSITIVE_INFINITY), Number.NaN, s.mul(x, normalCdf))),
   geluTanh: row('gelu', 'x·Φ(x) with tanh', s.mul(s.mul(0.5, x), s.add(1, s.tanh(cubic)))),
   leakyRelu: row('leakyRelu', 'x, or slope·x below 0', s.where(s.gt(x, 0), x, s.mul(x, param(0)))),
-  elu: row('elu', 'x, or alpha·(e^x - 1) below 0', s.where(s.gt(x, 0), x, s.mul(param(0), s.expm1(s.min(x, 0))))),
+  elu: row('elu', 'x, or alpha·(e^x - 1) below 0', s.where(s.gt(x, 0), x, s.mul(param(0), s.expm1(negativePart)))),
   softplus: row(
     'softplus',
     'ln(1 + e^(βx))/β',
@@ -70,9 +73,9 @@ const rows = {
   celu: row(
     'celu',
     'x, or alpha·(e^(x/alpha) - 1) below 0',
-    s.where(s.gt(x, 0), x, s.mul(param(0), s.expm1(s.div(s.min(x, 0), param(0))))),
+    s.where(s.gt(x, 0), x, s.mul(param(0), s.expm1(s.div(negativePart, param(0))))),
   ),
-  selu: row('selu', 'scale·elu(x)', s.mul(1.0507009873554805, s.where(s.gt(x, 0), x, s.mul(1.6732632423543772, s.expm1(s.min(x, 0)))))),
+  selu: row('selu', 'scale·elu(x)', s.mul(1.0507009873554805, s.where(s.gt(x, 0), x, s.mul(1.6732632423543772, s.expm1(negativePart))))),
   threshold: row('threshold', 'x above a bound, else a value', s.where(s.gt(x, param(0)), x, param(1)), 'same'),
 } as const;
 
