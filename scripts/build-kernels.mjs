@@ -154,7 +154,9 @@ export async function buildKernels({ only = variants, force = false, without = [
       for (const header of [...headersOf(text)].sort()) files[header] = headers[header];
       // Most sources give the same object for several variants: only those that multiply and add depend on relaxed SIMD, and
       // only those that name atomics on threads (the others are compiled as for threads, which any variant can link).
-      const all = Object.entries(files).map(([path, code]) => (path === 'simd.h' ? '' : code)).join('');
+      const all = Object.entries(files)
+        .map(([path, code]) => (path === 'simd.h' ? '' : code))
+        .join('');
       const flags = common.split(' ');
       if (variant.startsWith('relaxed') && all.includes('fma(')) flags.push('-mrelaxed-simd');
       if (variant.endsWith('-threads') || !/__atomic|__wasm_atomics__/.test(all)) flags.push('-matomics');
@@ -172,7 +174,8 @@ export async function buildKernels({ only = variants, force = false, without = [
   }
   const size = Math.max(1, Math.min(4, availableParallelism()));
   // Long files first, so that the last task is a short one.
-  const weight = (task) => (task.name.startsWith('matmul') || task.name.startsWith('conv_') ? 1e6 : 0) + task.files[`${task.name}.cpp`].length;
+  const weight = (task) =>
+    (task.name.startsWith('matmul') || task.name.startsWith('conv_') ? 1e6 : 0) + task.files[`${task.name}.cpp`].length;
   const tasks = [...compiles.values()].sort((a, b) => weight(b) - weight(a));
   let failures = await runAll(tasks, size);
   if (failures.length === 0) failures = await runAll(links, 1);
