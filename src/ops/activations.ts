@@ -76,7 +76,7 @@ const rows = {
     s.where(s.gt(x, 0), x, s.mul(param(0), s.expm1(s.div(negativePart, param(0))))),
   ),
   selu: row('selu', 'scale·elu(x)', s.mul(1.0507009873554805, s.where(s.gt(x, 0), x, s.mul(1.6732632423543772, s.expm1(negativePart))))),
-  threshold: row('threshold', 'x above a bound, else a value', s.where(s.gt(x, param(0)), x, param(1)), 'same'),
+  threshold: row('threshold', 'x above a bound, else a value', s.where(s.le(x, param(0)), param(1), x), 'same'),
 } as const;
 
 const simple =

@@ -7,7 +7,7 @@ import { DTypeError, GradError, ShapeError, ValueError } from '../runtime/errors
 import { computeTypeOf, type DType, isFloating, type Promotable, resultType } from '../tensor/dtype.ts';
 import { broadcastShapes, type Shape, sameShape, show } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
-import { copy, empty, ewise, loadProgram, type Program, reduceProgram } from './raw.ts';
+import { copy, empty, ewise, fill as fillNumber, loadProgram, type Program, reduceProgram } from './raw.ts';
 import { differentiate, type Expr, input, inputsOf, param, substitute } from './scalar.ts';
 
 /** A JavaScript number that counts as floating point even when whole, as 2.0 does in Python. */
@@ -49,6 +49,8 @@ export interface ElementwiseOp {
   readonly dtype: DTypeRule;
   /** Inputs whose dtype does not take part in promotion (conditions). */
   readonly masks?: readonly number[];
+  /** Inputs in which the derivative is not known: backward refuses them. Where it is zero nothing needs saying. */
+  readonly unknown?: readonly number[];
 }
 
 /** An expression with some inputs turned into numbers, its program, and its derivatives. */
@@ -57,6 +59,8 @@ interface Kernel {
   readonly nIn: number;
   readonly nParam: number;
   readonly expr: Expr;
+  /** Inputs of unknown derivative. */
+  readonly unknown: readonly number[];
   program: Program | null;
   backward: BackwardPlan | null;
 }
@@ -72,11 +76,12 @@ interface BackwardPlan {
 
 const kernels = new WeakMap<ElementwiseOp, Map<number, Kernel>>();
 
-const makeKernel = (name: string, expr: Expr, nIn: number, nParam: number): Kernel => ({
+const makeKernel = (name: string, expr: Expr, nIn: number, nParam: number, unknown: readonly number[] = []): Kernel => ({
   name,
   nIn,
   nParam,
   expr,
+  unknown,
   program: null,
   backward: null,
 });
@@ -92,7 +97,8 @@ function kernelOf(op: ElementwiseOp, scalarMask: number, nParam: number): Kernel
   const leaf: Expr[] = [];
   for (let i = 0; i < op.arity; i++) leaf.push((scalarMask >> i) & 1 ? param(nParams++) : input(nIn++));
   const expr = substitute(op.expr, (e) => (e.op === 'in' ? leaf[e.value] : undefined));
-  k = makeKernel(op.name, expr, nIn, nParams);
+  const unknown = (op.unknown ?? []).flatMap((i) => (leaf[i].op === 'in' ? [leaf[i].value] : []));
+  k = makeKernel(op.name, expr, nIn, nParams, unknown);
   byMask.set(scalarMask, k);
   return k;
 }
@@ -218,8 +224,14 @@ export function kernelGradient(
     let sameCount = 0;
     for (let i = 0; i < shapes.length; i++) {
       const gk = plan.grads[i];
-      if (!node.needs(i) || gk === null) continue;
-      if (gk.expr.op === 'in' && gk.expr.value === 0 && dtypes[i] === g.dtype && sameShape(shapes[i], g.shape)) result[i] = g;
+      if (!node.needs(i)) continue;
+      if (gk === null) {
+        if (k.unknown.includes(i))
+          throw new GradError(`${k.name}: the derivative with respect to argument ${i} is not known; detach() that tensor first`);
+        const zero = empty(shapes[i], dtypes[i]);
+        fillNumber(zero, 0);
+        result[i] = zero;
+      } else if (gk.expr.op === 'in' && gk.expr.value === 0 && dtypes[i] === g.dtype && sameShape(shapes[i], g.shape)) result[i] = g;
       else if (isGradEnabled()) {
         // createGraph: the derivative is an operation like any other, recorded again
         const full = applyKernel(gk, operands, params, outDType, outDType);
@@ -309,8 +321,6 @@ function prepare(op: ElementwiseOp, xs: readonly TensorLike[], params: readonly 
     out,
   };
 }
-
-import { fill as fillNumber } from './raw.ts';
 
 /** Applies an elementwise operation with broadcasting and promotion. */
 export function apply(op: ElementwiseOp, xs: readonly TensorLike[], params: readonly number[] = [], forceOut?: DType): Tensor {
