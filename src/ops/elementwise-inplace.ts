@@ -25,10 +25,15 @@ const change = (op: ElementwiseOp, x: Tensor, others: readonly TensorLike[] = []
 
 const withParams = (x: Tensor, [op, params]: RowWithParams): Tensor => change(op, x, [], params);
 
-type UnaryInPlace = { [K in keyof typeof unaryRows as `${K}_`]: (x: Tensor) => Tensor };
+// Questions to a number have no in-place form.
+const questions = ['isnan', 'isinf', 'isfinite', 'isposinf', 'isneginf', 'signbit'] as const;
+type Changing = Exclude<keyof typeof unaryRows, (typeof questions)[number]>;
+type UnaryInPlace = { [K in Changing as `${K}_`]: (x: Tensor) => Tensor };
 type BinaryInPlace = { [K in keyof typeof binaryRows as `${K}_`]: (x: Tensor, y: TensorLike) => Tensor };
 const unaryInPlace = Object.fromEntries(
-  Object.entries(unaryRows).map(([k, op]) => [`${k}_`, (x: Tensor) => change(op, x)]),
+  Object.entries(unaryRows)
+    .filter(([k]) => !(questions as readonly string[]).includes(k))
+    .map(([k, op]) => [`${k}_`, (x: Tensor) => change(op, x)]),
 ) as UnaryInPlace;
 const binaryInPlace = Object.fromEntries(
   Object.entries(binaryRows).map(([k, op]) => [`${k}_`, (x: Tensor, y: TensorLike) => change(op, x, [y])]),
