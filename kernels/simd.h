@@ -60,7 +60,17 @@ template <class V> INLINE V splat(Elem<V> x) {
 }
 
 // mask ? a : b, lane by lane; mask is the result of a comparison.
-template <class M, class V> INLINE V select(M mask, V a, V b) { return mask ? a : b; }
+template <class M, class V> INLINE V select(M mask, V a, V b) {
+#if defined(__wasm_relaxed_simd__)
+  // Clang would turn a comparison and its selection into relaxed_min or relaxed_max, which lose NaN: hide where the mask comes from.
+  if constexpr (sizeof(M) == 16 && sizeof(V) == 16) {
+    __asm__("" : "+r"(mask));
+    const IntOf<V> m = bit_cast<IntOf<V>>(mask);
+    return bit_cast<V>(IntOf<V>((bit_cast<IntOf<V>>(a) & m) | (bit_cast<IntOf<V>>(b) & ~m)));
+  }
+#endif
+  return mask ? a : b;
+}
 
 template <class V> INLINE IntOf<V> bits(V v) { return bit_cast<IntOf<V>>(v); }
 
