@@ -102,7 +102,7 @@ template <class T> struct Frame {
   }
 
   // Puts n elements of input k, `step` bytes apart from p, into its register; in place when they are dense and of type T.
-  INLINE void fetch(i32 k, const u8* p, i32 dtype, i64 step, i64 n, bool in_place = true) {
+  NOINLINE void fetch(i32 k, const u8* p, i32 dtype, i64 step, i64 n, bool in_place = true) {
     if (step == i64(sizeof(T)) && dtype == dtype_of<T>() && in_place) {
       reg[k] = reinterpret_cast<const T*>(p);
       return;
@@ -118,7 +118,7 @@ template <class T> struct Frame {
   }
 
   // `out[k]`: where output k of this block lies, for outputs that are written in place.
-  INLINE void run(const Program<T>& program, i64 n, T* const* out) {
+  NOINLINE void run(const Program<T>& program, i64 n, T* const* out) {
     for (i32 i = 0; i < program.n_steps; i++) {
       const Step<T>& s = program.steps[i];
       T* to = s.direct >= 0 ? out[s.direct] : own(s.dst);

@@ -88,7 +88,7 @@ static NOINLINE bool decode_space(const double* w, ReduceSpace& s) {
   return true;
 }
 
-template <class T> INLINE void finish(const ReduceSpace& s, i64 o, const State<typename Total<T>::type>& state) {
+template <class T> static NOINLINE void finish(const ReduceSpace& s, i64 o, const State<typename Total<T>::type>& state) {
   if (s.kind >= R_ARGMAX) {
     reinterpret_cast<i64*>(s.out)[o] = state.index;
     return;
@@ -104,7 +104,7 @@ template <class T> INLINE void finish(const ReduceSpace& s, i64 o, const State<t
 
 // Reduces elements [begin, end) of output o, whose operands start at `base`.
 template <class T>
-static State<typename Total<T>::type> reduce_range(const ReduceSpace& s, const Program<T>& program, Frame<T>& frame, const u8* const* base, i64 begin,
+static NOINLINE State<typename Total<T>::type> reduce_range(const ReduceSpace& s, const Program<T>& program, Frame<T>& frame, const u8* const* base, i64 begin,
                                                    i64 end) {
   State<typename Total<T>::type> state = start_state<typename Total<T>::type>(s.kind);
   const i32 inner = s.n_red - 1;
@@ -238,7 +238,7 @@ template <class T> struct Columns {
   i32 kind;
   bool empty;
 
-  void start(i64 n, i32 reduction, u8* memory) {
+  NOINLINE void start(i64 n, i32 reduction, u8* memory) {
     partial = reinterpret_cast<T*>(memory);
     total = reinterpret_cast<A*>(memory + BLOCK<T> * 8);
     index = reinterpret_cast<i64*>(memory + 2 * BLOCK<T> * 8);
@@ -251,7 +251,7 @@ template <class T> struct Columns {
   }
 
   // One row of n <= width elements, number `row` of the reduced shape.
-  void add(const T* x, i64 n, i64 row, bool positions) {
+  NOINLINE void add(const T* x, i64 n, i64 row, bool positions) {
     switch (kind) {
       case R_SUM:
         add_row(partial, x, n);
@@ -285,7 +285,7 @@ template <class T> struct Columns {
     }
   }
 
-  void flush() {
+  NOINLINE void flush() {
     for (i64 j = 0; j < width; j++) {
       if constexpr (is_float<T>) total[j] += A(partial[j]);
       else total[j] = A(u64(total[j]) + u64(partial[j]));
@@ -295,7 +295,7 @@ template <class T> struct Columns {
   }
 
   // The state of column j.
-  State<A> state(i64 j, bool positions) const {
+  NOINLINE State<A> state(i64 j, bool positions) const {
     if (kind == R_SUM || kind == R_PROD) return {total[j], 0};
     return {A(partial[j]), empty ? -1 : positions ? index[j] : 0};
   }

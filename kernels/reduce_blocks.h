@@ -29,7 +29,7 @@ template <class A> struct State {
 template <class A> INLINE State<A> start_state(i32 kind) { return {A(kind == R_PROD || kind == R_ALL ? 1 : 0), -1}; }
 
 // Joins a later range's result to an earlier one's.
-template <class A> INLINE void join(State<A>& s, const State<A>& t, i32 kind) {
+template <class A> NOINLINE void join(State<A>& s, const State<A>& t, i32 kind) {
   switch (kind) {
     case R_SUM: if constexpr (is_float<A>) s.value += t.value; else s.value = A(u64(s.value) + u64(t.value)); break;
     case R_PROD: if constexpr (is_float<A>) s.value *= t.value; else s.value = A(u64(s.value) * u64(t.value)); break;
@@ -146,7 +146,7 @@ template <class T> NOINLINE bool has_zero(const T* x, i64 n) {
 }
 
 // Adds the n > 0 elements x, the first of which is number `first` of the reduced shape.
-template <class T> INLINE void absorb(State<typename Total<T>::type>& s, const T* x, i64 n, i64 first, i32 kind, bool positions) {
+template <class T> NOINLINE void absorb(State<typename Total<T>::type>& s, const T* x, i64 n, i64 first, i32 kind, bool positions) {
   using A = typename Total<T>::type;
   switch (kind) {
     case R_SUM: return join(s, State<A>{block_sum(x, n), 0}, kind);

@@ -34,6 +34,9 @@ const writeAtomic = (path, bytes) => {
 
 let prefetched;
 
+// The compiler runs for seconds only: optimising its own code would cost more time than it saves. (For worker threads too.)
+setFlagsFromString('--liftoff-only');
+
 /** Runs one LLVM tool over an in-memory file tree; throws an Error that holds the tool's own messages. */
 async function runTool(tool, args, files) {
   const { commands, runLLVM } = await import('@yowasp/clang');

@@ -10,13 +10,32 @@ export * from './ops/activations.ts';
 export * from './ops/cast.ts';
 export * from './ops/create.ts';
 export * from './ops/create-more.ts';
+export * from './ops/diagonal.ts';
 export * from './ops/elementwise.ts';
 export { FloatScalar, float, type Scalar, type TensorLike } from './ops/elementwise-apply.ts';
-export * from './ops/gather.ts';
+export {
+  gather,
+  indexAdd,
+  indexCopy,
+  indexFill,
+  indexSelect,
+  put,
+  scatter,
+  scatterAdd,
+  take,
+  takeAlongDim,
+} from './ops/gather.ts';
+export { indexReduce, scatterReduce } from './ops/gather-reduce.ts';
+export { argwhere, maskedScatter, maskedSelect, nonzero } from './ops/indexing-masked.ts';
 export * from './ops/join.ts';
 export * from './ops/matmul.ts';
+export * from './ops/pad.ts';
 export * from './ops/read.ts';
 export { all, amax, amin, any, argmax, argmin, mean, type ReduceOptions, sum, sumToShape } from './ops/reduce.ts';
+export { aminmax, countNonzero, logsumexp, max, min, nanmean, nansum, prod } from './ops/reduce-more.ts';
+export { norm, renorm, vectorNorm } from './ops/reduce-norm.ts';
+export { cummax, cummin, cumprod, cumsum, logcumsumexp } from './ops/scan.ts';
+export * from './ops/shape-more.ts';
 export * from './ops/softmax.ts';
 export {
   asStrided,

@@ -7,8 +7,8 @@ import { normalizeDims, numelOf, type Shape, sameShape, show } from '../tensor/s
 import type { Tensor } from '../tensor/tensor.ts';
 import { to } from './cast.ts';
 import { apply, type ElementwiseOp, helpers } from './elementwise-apply.ts';
-import { empty, identity, type Reduction, reduceProgram } from './raw.ts';
-import { div, eq, input, mul, param } from './scalar.ts';
+import { empty, identity, loadProgram, type Program, type Reduction, reduceProgram } from './raw.ts';
+import { div, type Expr, eq, input, isnan, logicalAnd, logicalOr, mul, param } from './scalar.ts';
 import { expand, reshape, sumToSlot } from './view.ts';
 
 export interface ReduceOptions {
@@ -21,6 +21,12 @@ export interface ReduceOptions {
 }
 /** A bare dimension (or several), or options. */
 export type DimArgument = number | readonly number[] | ReduceOptions | null;
+
+/** Values and where they were found along the dimension. */
+export interface ValuesAndIndices {
+  values: Tensor;
+  indices: Tensor;
+}
 
 /** Options from what a reduction takes as its second argument. */
 export const dimOptions = (d: DimArgument | undefined): ReduceOptions =>
@@ -50,6 +56,31 @@ export function reduceRaw(
       ? computeTypeOf[x.dtype]
       : computeTypeOf[dtype];
   reduceProgram(name, reduction, identity(), out, [x], x.shape, dims, [], compute, scale);
+  return out;
+}
+
+const programs = new Map<Expr, Program>();
+
+/**
+ * Reduces a scalar expression over `ins` (broadcast to the shape of the first) without recording. Results of integer dtype are computed in
+ * double precision when the inputs are floating point, so that counts stay exact.
+ */
+export function reduceExpr(
+  name: string,
+  reduction: Reduction,
+  expr: Expr,
+  ins: readonly Tensor[],
+  dims: readonly number[],
+  keepdim: boolean,
+  dtype: DType,
+  params: readonly number[] = [],
+  scale = 1,
+): Tensor {
+  let program = programs.get(expr);
+  if (program === undefined) programs.set(expr, (program = loadProgram([expr], ins.length)));
+  const out = empty(reducedShape(ins[0].shape, dims, keepdim), dtype);
+  const compute = !isFloating(dtype) && isFloating(ins[0].dtype) ? 1 : computeTypeOf[dtype];
+  reduceProgram(name, reduction, program, out, ins, ins[0].shape, dims, params, compute, scale);
   return out;
 }
 
@@ -96,21 +127,28 @@ export function sumToShape(x: Tensor, shape: Shape): Tensor {
 helpers.sumTo = sumToShape;
 sumToSlot.fn = sumToShape;
 
-function needElements(name: string, x: Tensor, dims: readonly number[]): void {
+export function needElements(name: string, x: Tensor, dims: readonly number[]): void {
   const empties = dims.filter((d) => x.shape[d] === 0);
   if (empties.length > 0 && numelOf(reducedShape(x.shape, dims, false)) !== 0)
     throw new IndexError(`${name}: the reduced dimension ${empties[0]} of shape ${show(x.shape)} is empty and has no ${name}`);
 }
 
-// g spread evenly over the places that hold the extreme value
+// places that hold the value; NaN counts as equal to NaN
+const held = logicalOr(eq(input(0), input(1)), logicalAnd(isnan(input(0)), isnan(input(1))));
+const equals: ElementwiseOp = { name: 'equals', doc: 'x = y', arity: 2, expr: held, dtype: 'same' };
 const spread: ElementwiseOp = {
-  name: 'extremeBackward',
+  name: 'spread',
   doc: 'g/count where x = y',
   arity: 4,
-  expr: div(mul(input(0), eq(input(1), input(2))), input(3)),
+  expr: div(mul(input(2), held), input(3)),
   dtype: 'same',
 };
-const equals: ElementwiseOp = { name: 'equals', doc: 'x = y', arity: 2, expr: eq(input(0), input(1)), dtype: 'same' };
+/** `g` spread evenly over the places where x has the reduced value y; g and y as the reduction left them. */
+export function spreadEvenly(g: Tensor, x: Tensor, y: Tensor, dims: readonly number[], keepdim: boolean): Tensor {
+  const full = restore(y, x.shape, dims, keepdim);
+  const count = sum(apply(equals, [x, full]), { dim: dims, keepdim: true });
+  return apply(spread, [x, full, restore(g, x.shape, dims, keepdim), count]);
+}
 
 function extreme(name: 'amax' | 'amin', x: Tensor, arg: DimArgument | undefined): Tensor {
   const { dim, keepdim = false } = dimOptions(arg);
@@ -119,10 +157,7 @@ function extreme(name: 'amax' | 'amin', x: Tensor, arg: DimArgument | undefined)
   const out = reduceRaw(name, name === 'amax' ? 'max' : 'min', x, dims, keepdim, x.dtype);
   if (mustRecord([x])) {
     record(name, [x], [out], [x, out], ([g], [sx, sy]) => {
-      if (g === null) return [null];
-      const full = restore(sy, sx.shape, dims, keepdim);
-      const count = sum(apply(equals, [sx, full]), { dim: dims, keepdim: true });
-      return [apply(spread, [restore(g, sx.shape, dims, keepdim), sx, full, count])];
+      return [g === null ? null : spreadEvenly(g, sx, sy, dims, keepdim)];
     });
   }
   return out;

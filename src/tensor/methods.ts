@@ -5,11 +5,20 @@ import { type BackwardOptions, backward } from '../autograd/engine.ts';
 import { activationMethods } from '../ops/activations.ts';
 import { to, toBool, toDouble, toFloat, toInt, toLong } from '../ops/cast.ts';
 import { createMethods } from '../ops/create-more.ts';
+import { diagonalMethods } from '../ops/diagonal.ts';
 import { elementwiseMethods } from '../ops/elementwise.ts';
 import { gatherMethods } from '../ops/gather.ts';
+import { gatherReduceMethods } from '../ops/gather-reduce.ts';
+import { maskedMethods, nonzeroMethods } from '../ops/indexing-masked.ts';
+import { joinMethods } from '../ops/join.ts';
 import { matmulMethods } from '../ops/matmul.ts';
+import { padMethods } from '../ops/pad.ts';
 import { readMethods } from '../ops/read.ts';
-import { reduceMethods } from '../ops/reduce.ts';
+import { type ReduceOptions, reduceMethods, type ValuesAndIndices } from '../ops/reduce.ts';
+import { extremeMethods, reduceMoreMethods } from '../ops/reduce-more.ts';
+import { reduceNormMethods } from '../ops/reduce-norm.ts';
+import { scanMethods } from '../ops/scan.ts';
+import { shapeMethods } from '../ops/shape-more.ts';
 import { softmaxMethods } from '../ops/softmax.ts';
 import * as views from '../ops/view.ts';
 import { format } from './print.ts';
@@ -51,7 +60,16 @@ const tables = {
   ...elementwiseMethods,
   ...activationMethods,
   ...reduceMethods,
+  ...reduceMoreMethods,
+  ...reduceNormMethods,
+  ...scanMethods,
+  ...shapeMethods,
+  ...joinMethods,
   ...gatherMethods,
+  ...gatherReduceMethods,
+  ...maskedMethods,
+  ...diagonalMethods,
+  ...padMethods,
   ...matmulMethods,
   ...softmaxMethods,
 };
@@ -59,10 +77,28 @@ const tables = {
 type Method<F> = F extends (x: Tensor, ...rest: infer R) => infer T ? (...rest: R) => T : never;
 type MethodsOf<T> = { [K in keyof T]: Method<T[K]> };
 
-/** The methods of a tensor: every operation of the tables, the tensor being the first argument. */
-export interface TensorMethods extends MethodsOf<typeof tables> {}
+/** Tables of operations with several signatures, which `Method` cannot infer: `OverloadedMethods` spells them out. */
+const overloaded = { ...extremeMethods, ...nonzeroMethods };
 
-for (const [name, fn] of Object.entries(tables) as [string, (x: Tensor, ...rest: unknown[]) => unknown][]) {
+type OneDim = number | (ReduceOptions & { dim: number });
+interface Extreme {
+  (): Tensor;
+  (other: Tensor): Tensor;
+  (dim: OneDim): ValuesAndIndices;
+}
+interface OverloadedMethods extends Record<keyof typeof overloaded, unknown> {
+  /** The largest value; with `dim`, values and positions along it; with a tensor, the elementwise maximum. */
+  max: Extreme;
+  /** The smallest value; with `dim`, values and positions along it; with a tensor, the elementwise minimum. */
+  min: Extreme;
+  /** Positions [n, ndim] of the elements that are not 0; `asTuple`: one 1-d tensor per dimension. */
+  nonzero: { (options?: { asTuple?: false }): Tensor; (options: { asTuple: true }): Tensor[] };
+}
+
+/** The methods of a tensor: every operation of the tables, the tensor being the first argument. */
+export interface TensorMethods extends MethodsOf<typeof tables>, OverloadedMethods {}
+
+for (const [name, fn] of Object.entries({ ...tables, ...overloaded }) as [string, (x: Tensor, ...rest: unknown[]) => unknown][]) {
   Object.defineProperty(Tensor.prototype, name, {
     configurable: true,
     writable: true,
