@@ -84,7 +84,8 @@ const reduce = (p, kind, kept, reduced, out, ins) =>
     ...ins.flatMap((o) => o[1]),
     ...ins.flatMap((o) => o[2]),
   ]);
-const row = (name, ns, note) => console.log(`${name.padEnd(44)} ${(ns < 1e4 ? `${ns.toFixed(1)} ns` : `${(ns / 1e3).toFixed(1)} us`).padStart(12)}  ${note}`);
+const row = (name, ns, note) =>
+  console.log(`${name.padEnd(44)} ${(ns < 1e4 ? `${ns.toFixed(1)} ns` : `${(ns / 1e3).toFixed(1)} us`).padStart(12)}  ${note}`);
 
 console.log(`${machine.variant}, ${option('threads') ?? 1} thread(s)`);
 const binary = program([[64, 2, 0, 1, 0]], 3, [2]);
@@ -93,11 +94,27 @@ const unary = (op) => program([[op, 1, 0, 0, 0]], 2, [1]);
 
 {
   const [a, b, c] = [float(10), float(10), float(10)];
-  const one = ewise(binary, [10], [[c, [1]]], [[a, [1]], [b, [1]]]);
+  const one = ewise(
+    binary,
+    [10],
+    [[c, [1]]],
+    [
+      [a, [1]],
+      [b, [1]],
+    ],
+  );
   const many = words(Array.from({ length: 1000 }, () => one).flat());
   row('add, 10 elements, in a list of 1000', time(many, 1000) / 1000, 'an instruction');
   row('add, 10 elements, one execute call', time(words(one), 1), 'a call');
-  const broadcast = ewise(binary, [64, 10], [[float(640), [10, 1]]], [[float(640), [10, 1]], [b, [0, 1]]]);
+  const broadcast = ewise(
+    binary,
+    [64, 10],
+    [[float(640), [10, 1]]],
+    [
+      [float(640), [10, 1]],
+      [b, [0, 1]],
+    ],
+  );
   row('add, [64, 10] + [10]', time(words(broadcast), 1), 'a call');
   row('sum of 10 elements', time(words(reduce(copy, 0, [], [10], c, [[a, [], [1]]])), 1), 'a call');
 }
@@ -108,7 +125,21 @@ for (const n of [1000, 30_000, 1_000_000, 8_000_000]) {
     const ns = time(words_, 1, { batches: 9 });
     row(`${name}, n = ${n}`, ns, `${(bytes / ns).toFixed(1)} GB/s, ${(n / ns).toFixed(2)} elements/ns`);
   };
-  report('add', words(ewise(binary, [n], [[c, dense]], [[a, dense], [b, dense]])), 12 * n);
+  report(
+    'add',
+    words(
+      ewise(
+        binary,
+        [n],
+        [[c, dense]],
+        [
+          [a, dense],
+          [b, dense],
+        ],
+      ),
+    ),
+    12 * n,
+  );
   report('add constant', words(ewise(binary, [n], [[c, dense]], [[a, dense]], [1.5])), 8 * n);
   report('copy', words(ewise(copy, [n], [[c, dense]], [[a, dense]])), 8 * n);
   report('sum', words(reduce(copy, 0, [], [n], c, [[a, [], [1]]])), 4 * n);
@@ -119,10 +150,34 @@ for (const n of [1000, 30_000, 1_000_000, 8_000_000]) {
     report('column sums of [n/10, 10]', words(reduce(copy, 0, [10], [n / 10], c, [[a, [1], [10]]])), 4 * n);
     report('row sums of [n/10, 10]', words(reduce(copy, 0, [n / 10], [10], c, [[a, [10], [1]]])), 4 * n);
     report('transpose of [n/1000, 1000]', words(ewise(copy, [1000, rows], [[c, [rows, 1]]], [[a, [1, 1000]]])), 8 * n);
-    report('[n/1000, 1000] + row', words(ewise(binary, [rows, 1000], [[c, [1000, 1]]], [[a, [1000, 1]], [b, [0, 1]]])), 8 * n);
+    report(
+      '[n/1000, 1000] + row',
+      words(
+        ewise(
+          binary,
+          [rows, 1000],
+          [[c, [1000, 1]]],
+          [
+            [a, [1000, 1]],
+            [b, [0, 1]],
+          ],
+        ),
+      ),
+      8 * n,
+    );
     continue;
   }
-  for (const [name, op] of [['exp', 12], ['log', 15], ['tanh', 27], ['sigmoid', 31], ['erf', 33], ['softplus', 59], ['sin', 19], ['sqrt', 8], ['lgamma', 36]])
+  for (const [name, op] of [
+    ['exp', 12],
+    ['log', 15],
+    ['tanh', 27],
+    ['sigmoid', 31],
+    ['erf', 33],
+    ['softplus', 59],
+    ['sin', 19],
+    ['sqrt', 8],
+    ['lgamma', 36],
+  ])
     report(name, words(ewise(unary(op), [n], [[c, dense]], [[a, dense]])), 8 * n);
 }
 machine.close();
