@@ -11,6 +11,7 @@ export * from './ops/cast.ts';
 export * from './ops/create.ts';
 export * from './ops/create-more.ts';
 export * from './ops/diagonal.ts';
+export { cumulativeTrapezoid, type DiffOptions, diff, type GradientOptions, gradient, trapezoid, trapz } from './ops/differences.ts';
 export * from './ops/elementwise.ts';
 export { FloatScalar, float, type Scalar, type TensorLike } from './ops/elementwise-apply.ts';
 export {
@@ -26,7 +27,9 @@ export {
   takeAlongDim,
 } from './ops/gather.ts';
 export { indexReduce, scatterReduce } from './ops/gather-reduce.ts';
+export { at, type IndexPutOptions, index, indexPut, indexPut_, setIndex_ } from './ops/indexing.ts';
 export { argwhere, maskedScatter, maskedSelect, nonzero } from './ops/indexing-masked.ts';
+export type { Index, IndexItem, SliceSpec } from './ops/indexing-parse.ts';
 export * from './ops/join.ts';
 export * from './ops/matmul.ts';
 export * from './ops/pad.ts';
@@ -35,8 +38,23 @@ export { all, amax, amin, any, argmax, argmin, mean, type ReduceOptions, sum, su
 export { aminmax, countNonzero, logsumexp, max, min, nanmean, nansum, prod } from './ops/reduce-more.ts';
 export { norm, renorm, vectorNorm } from './ops/reduce-norm.ts';
 export { cummax, cummin, cumprod, cumsum, logcumsumexp } from './ops/scan.ts';
+export {
+  bincount,
+  bucketize,
+  histc,
+  histogram,
+  isin,
+  searchsorted,
+  type UniqueOptions,
+  type UniqueResult,
+  unique,
+  uniqueConsecutive,
+  unravelIndex,
+} from './ops/search.ts';
 export * from './ops/shape-more.ts';
 export * from './ops/softmax.ts';
+export { argsort, kthvalue, median, msort, nanmedian, nanquantile, quantile, type SortOptions, sort, topk } from './ops/sort.ts';
+export { corrcoef, cov, std, stdMean, type VarianceOptions, variance, variance as var, varMean } from './ops/variance.ts';
 export {
   asStrided,
   clone,

@@ -107,7 +107,7 @@ export const indexingRows: Rows = {
   permute: 'input, dims',
   put: 'input, index, source, accumulate?',
   ravel: 'input',
-  repeat_interleave: 'input, repeats, dim?, output_size?',
+  repeat_interleave: 'input, repeats~, dim?, output_size?',
   reshape: 'input, shape',
   roll: 'input, shifts, dims?',
   rot90: 'input, k?, dims?',

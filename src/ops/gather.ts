@@ -6,7 +6,7 @@ import { isFloating } from '../tensor/dtype.ts';
 import { broadcastShapes, normalizeDim, type Shape, sameShape, show } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { to } from './cast.ts';
-import { copy_, mul } from './elementwise.ts';
+import { copy_, mul, where } from './elementwise.ts';
 import { type Scalar, scalarValue } from './elementwise-apply.ts';
 import { gatherRaw, indexRaw, type ScatterMode } from './gather-raw.ts';
 import { alias, cast, copy, dense, empty, fill } from './raw.ts';
@@ -91,16 +91,30 @@ export const indexCopy = (x: Tensor, dim: number, index: Tensor, source: Tensor)
 /** A copy of `x` whose slices along `dim` at the positions of `index` hold one value (a number or a 0-d tensor). */
 export function indexFill(x: Tensor, dim: number, index: Tensor, value: Scalar | Tensor): Tensor {
   const d = normalizeDim('indexFill', dim, x.ndim);
-  const shape = liftShape(x.shape).map((n, i) => (i === d ? index.numel : n));
-  return indexCopy(x, d, index, spread('indexFill', value, x, x.ndim === 0 && index.numel === 1 ? [] : shape));
+  const idx = sliceIndex('indexFill', index);
+  // A mask rather than a copy of slices: a position that is named twice is still one place, also for the gradient of the value.
+  const n = x.shape[d] ?? 1;
+  const mask = empty([n], 'bool');
+  fill(mask, 0);
+  const one = empty([idx.numel], 'bool');
+  fill(one, 1);
+  indexRaw('indexFill', 'set', mask, 0, [idx], one);
+  const along = x.shape.map((size, i) => (i === d ? size : 1));
+  return where(
+    reshape(mask, along),
+    value instanceof Tensor ? to(oneValue('indexFill', value), x.dtype) : spread('indexFill', value, x, []),
+    x,
+  );
+}
+
+function oneValue(name: string, value: Tensor): Tensor {
+  if (value.ndim !== 0) throw new ShapeError(`${name}: the value has shape ${show(value.shape)}; give a number or a 0-d tensor`);
+  return value;
 }
 
 /** One value in every place of `shape`, without storing it more than once. */
 function spread(name: string, value: Scalar | Tensor, like: Tensor, shape: Shape): Tensor {
-  if (value instanceof Tensor) {
-    if (value.ndim !== 0) throw new ShapeError(`${name}: the value has shape ${show(value.shape)}; give a number or a 0-d tensor`);
-    return expand(to(value, like.dtype), shape);
-  }
+  if (value instanceof Tensor) return expand(to(oneValue(name, value), like.dtype), shape);
   const one = empty([], like.dtype);
   fill(one, scalarValue(value));
   return expand(one, shape);

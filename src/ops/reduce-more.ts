@@ -6,7 +6,7 @@ import { checkDType, isFloating } from '../tensor/dtype.ts';
 import { normalizeDim, normalizeDims, numelOf, type Shape, show } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { to } from './cast.ts';
-import { onesLike } from './create.ts';
+import { onesLike, zerosLike } from './create.ts';
 import { div, maximum, minimum, mul } from './elementwise.ts';
 import { apply, type ElementwiseOp } from './elementwise-apply.ts';
 import { scatterAddZeros } from './gather.ts';
@@ -139,7 +139,8 @@ export function prod(x: Tensor, arg?: DimArgument): Tensor {
   if (isFloating(type) && mustRecord([from])) {
     record('prod', [from], [out], [from], ([g], [x_]) => {
       if (g === null) return [null];
-      if (dims.length === 0 || x_.numel === 0) return [reshape(g, x_.shape)];
+      if (x_.numel === 0) return [zerosLike(x_)];
+      if (dims.length === 0) return [reshape(g, x_.shape)];
       const merged = mergeDims(x_, dims);
       const flat = mul(productOfOthers(merged), unsqueeze(reshape(g, reducedShape(x_.shape, dims, false)), -1));
       return [splitDims(flat, x_.shape, dims)];

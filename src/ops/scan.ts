@@ -1,5 +1,6 @@
 // Running sums, products, extremes and log-sum-exps along one dimension (SCAN), with gradients.
 
+import { isGradEnabled } from '../autograd/mode.ts';
 import { mustRecord, record } from '../autograd/node.ts';
 import { DTypeError } from '../runtime/errors.ts';
 import { I, run } from '../runtime/runtime.ts';
@@ -7,13 +8,13 @@ import { checkDType, type DType, dtypeCode, isFloating } from '../tensor/dtype.t
 import { normalizeDim } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { to } from './cast.ts';
-import { add, div, eq, exp, gt, log, mul, neg, sub, where } from './elementwise.ts';
+import { add, clampMax, div, eq, exp, gt, log, mul, neg, sub, where } from './elementwise.ts';
 import { scatterAddZeros } from './gather.ts';
 import { stack } from './join.ts';
 import { dense, empty } from './raw.ts';
 import { itemSync } from './read.ts';
-import { any, type ValuesAndIndices } from './reduce.ts';
-import { select } from './view.ts';
+import { amax, any, type ValuesAndIndices } from './reduce.ts';
+import { detach, select } from './view.ts';
 
 const scanKinds = { sum: 0, prod: 1, max: 2, min: 3, logsumexp: 4 } as const;
 
@@ -111,11 +112,23 @@ export const cummin = (x: Tensor, dim: number): ValuesAndIndices => cumulativeEx
 
 /** dx_k = Σ_{i≥k} g_i e^{x_k - y_i}, in logarithms, apart for positive and negative g, so that nothing overflows. */
 function logcumsumexpBackward(g: Tensor, x: Tensor, y: Tensor, dim: number, reverse: boolean): Tensor {
+  if (isGradEnabled()) return differentiableBackward(g, x, y, dim, reverse);
   const part = (weight: Tensor): Tensor => {
     const logWeight = where(gt(weight, 0), log(weight), Number.NEGATIVE_INFINITY);
     return exp(add(directedLogSum(sub(logWeight, y), dim, !reverse), x));
   };
   return sub(part(g), part(neg(g)));
+}
+
+/**
+ * The same sum for higher derivatives, without logarithms of g, whose own derivatives are infinite at 0: e^{x_k - M} Σ g_i e^{M - y_i} in double
+ * precision, M being the largest y. The second exponent is kept below 700; what that changes is smaller than e^-700 of the sum.
+ */
+function differentiableBackward(g: Tensor, x: Tensor, y: Tensor, dim: number, reverse: boolean): Tensor {
+  const [gd, xd, yd] = [g, x, y].map((t) => to(t, 'float64'));
+  const most = amax(detach(yd), { dim, keepdim: true });
+  const weights = exp(clampMax(sub(most, yd), 700));
+  return to(mul(exp(sub(xd, most)), directedSum(mul(gd, weights), dim, !reverse)), x.dtype);
 }
 
 function directedLogSum(x: Tensor, dim: number, reverse: boolean): Tensor {

@@ -6,9 +6,11 @@ import { activationMethods } from '../ops/activations.ts';
 import { to, toBool, toDouble, toFloat, toInt, toLong } from '../ops/cast.ts';
 import { createMethods } from '../ops/create-more.ts';
 import { diagonalMethods } from '../ops/diagonal.ts';
+import { differenceMethods } from '../ops/differences.ts';
 import { elementwiseMethods } from '../ops/elementwise.ts';
 import { gatherMethods } from '../ops/gather.ts';
 import { gatherReduceMethods } from '../ops/gather-reduce.ts';
+import { indexingMethods } from '../ops/indexing.ts';
 import { maskedMethods, nonzeroMethods } from '../ops/indexing-masked.ts';
 import { joinMethods } from '../ops/join.ts';
 import { matmulMethods } from '../ops/matmul.ts';
@@ -18,8 +20,11 @@ import { type ReduceOptions, reduceMethods, type ValuesAndIndices } from '../ops
 import { extremeMethods, reduceMoreMethods } from '../ops/reduce-more.ts';
 import { reduceNormMethods } from '../ops/reduce-norm.ts';
 import { scanMethods } from '../ops/scan.ts';
+import { searchMethods, type UniqueOptions, type UniqueResult, uniqueMethods } from '../ops/search.ts';
 import { shapeMethods } from '../ops/shape-more.ts';
 import { softmaxMethods } from '../ops/softmax.ts';
+import { medianMethods, sortMethods } from '../ops/sort.ts';
+import { varianceMethods } from '../ops/variance.ts';
 import * as views from '../ops/view.ts';
 import { format } from './print.ts';
 import { Tensor } from './tensor.ts';
@@ -63,11 +68,16 @@ const tables = {
   ...reduceMoreMethods,
   ...reduceNormMethods,
   ...scanMethods,
+  ...sortMethods,
+  ...varianceMethods,
+  ...differenceMethods,
+  ...searchMethods,
   ...shapeMethods,
   ...joinMethods,
   ...gatherMethods,
   ...gatherReduceMethods,
   ...maskedMethods,
+  ...indexingMethods,
   ...diagonalMethods,
   ...padMethods,
   ...matmulMethods,
@@ -78,7 +88,7 @@ type Method<F> = F extends (x: Tensor, ...rest: infer R) => infer T ? (...rest: 
 type MethodsOf<T> = { [K in keyof T]: Method<T[K]> };
 
 /** Tables of operations with several signatures, which `Method` cannot infer: `OverloadedMethods` spells them out. */
-const overloaded = { ...extremeMethods, ...nonzeroMethods };
+const overloaded = { ...extremeMethods, ...medianMethods, ...nonzeroMethods, ...uniqueMethods };
 
 type OneDim = number | (ReduceOptions & { dim: number });
 interface Extreme {
@@ -86,11 +96,27 @@ interface Extreme {
   (other: Tensor): Tensor;
   (dim: OneDim): ValuesAndIndices;
 }
+interface Median {
+  (): Tensor;
+  (dim: OneDim): ValuesAndIndices;
+}
+interface Unique {
+  (options: UniqueOptions & ({ returnInverse: true } | { returnCounts: true })): UniqueResult;
+  (options?: UniqueOptions & { returnInverse?: false; returnCounts?: false }): Tensor;
+}
 interface OverloadedMethods extends Record<keyof typeof overloaded, unknown> {
   /** The largest value; with `dim`, values and positions along it; with a tensor, the elementwise maximum. */
   max: Extreme;
   /** The smallest value; with `dim`, values and positions along it; with a tensor, the elementwise minimum. */
   min: Extreme;
+  /** The median (the lower one of an even count); with `dim`, values and positions along it. NaN where one is among them. */
+  median: Median;
+  /** As median, of the elements that are not NaN. */
+  nanmedian: Median;
+  /** The distinct elements, sorted; or the distinct slices along `dim`. */
+  unique: Unique;
+  /** The elements (slices along `dim`) without those that equal their predecessor. */
+  uniqueConsecutive: Unique;
   /** Positions [n, ndim] of the elements that are not 0; `asTuple`: one 1-d tensor per dimension. */
   nonzero: { (options?: { asTuple?: false }): Tensor; (options: { asTuple: true }): Tensor[] };
 }
