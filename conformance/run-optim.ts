@@ -1,6 +1,6 @@
 // Runs optimizer, gradient clipping and scheduler cases.
 
-import { classOf, clipFunction, epochFunctions, optionsOf, Unavailable, unmark } from './adapter/index.ts';
+import { classOf, clipFunction, epochFunctions, optionsOf, schedulerCall, Unavailable, unmark } from './adapter/index.ts';
 import type { Case, Json, JsonObject } from './cases.ts';
 import { compareResults, compareValue, type Difference, hostOf, type Tolerance } from './compare.ts';
 import { type Context, toleranceOf } from './context.ts';
@@ -160,16 +160,15 @@ function makeScheduler(ctx: Context, op: string, kwargs: JsonObject, opt: Optimi
   };
   const { lambda, schedulers, ...rest } = kwargs;
   const options = optionsOf(decoder.named(rest, 'kwargs'), ctx.adapter.lib);
-  const subs = Array.isArray(schedulers)
-    ? schedulers.map((s: Json) => {
-        if (!isObject(s)) throw new CaseFileError('a sub-scheduler is no object');
-        return makeScheduler(ctx, String(s.op), s.kwargs as JsonObject, opt, decoder);
-      })
-    : null;
-  if (subs !== null)
-    return op.endsWith('ChainedScheduler') ? (new Class(subs) as SchedulerLike) : (new Class(opt, subs, options) as SchedulerLike);
-  if (lambda !== undefined) return new Class(opt, epochFunction(lambda), options) as SchedulerLike;
-  return new Class(opt, options) as SchedulerLike;
+  if (lambda !== undefined) options.lambda = epochFunction(lambda);
+  if (Array.isArray(schedulers)) {
+    options.schedulers = schedulers.map((s: Json) => {
+      if (!isObject(s)) throw new CaseFileError('a sub-scheduler is no object');
+      return makeScheduler(ctx, String(s.op), s.kwargs as JsonObject, opt, decoder);
+    });
+  }
+  const args = schedulerCall(op, options);
+  return (op.endsWith('ChainedScheduler') ? new Class(...args) : new Class(opt, ...args)) as SchedulerLike;
 }
 
 export function runScheduler(ctx: Context, c: Case): Difference | null {

@@ -39,6 +39,9 @@ static NOINLINE void dispatch(i32 opcode, const double* w) {
     case OP_SORT: return op_sort(w);
     case OP_SGD: return op_sgd(w);
     case OP_ADAM: return op_adam(w);
+    case OP_RMSPROP: return op_rmsprop(w);
+    case OP_ADAGRAD: return op_adagrad(w);
+    case OP_ADADELTA: return op_adadelta(w);
     default: return fail(UNKNOWN_OPCODE, opcode);
   }
 }

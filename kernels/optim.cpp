@@ -1,4 +1,5 @@
-// SGD and ADAM: one fused pass over a parameter and its state, in the order of operations of torch.optim's single-tensor implementations.
+// SGD, ADAM, RMSPROP, ADAGRAD and ADADELTA: one fused pass over a parameter and its state, in the order of operations of torch.optim's
+// single-tensor implementations.
 #include "ops.h"
 #include "parallel.h"
 #include "simd.h"
@@ -81,7 +82,82 @@ template <class T> static NOINLINE void adam(const double* w) {
   });
 }
 
+// The gradient as an update uses it: turned around to maximize, with the L2 penalty.
+template <class V> static INLINE V penalized(V g, V p, bool maximize, double decay) {
+  if (maximize) g = -g;
+  return decay != 0 ? V(g + p * splat<V>(Elem<V>(decay))) : g;
+}
+
+template <class T> static NOINLINE void rmsprop(const double* w) {
+  const i64 n = integer(w[3]);
+  T* param = ptr<T>(w[4]);
+  const T* grad = ptr<const T>(w[5]);
+  T *square = ptr<T>(w[6]), *average = ptr<T>(w[7]), *buffer = ptr<T>(w[8]);
+  const T lr = T(w[9]), alpha = T(w[10]), rest = T(1 - w[10]), eps = T(w[11]), momentum = T(w[13]);
+  const double decay = w[12];
+  const bool maximize = w[14] != 0, near_start = 1 - w[10] < 0.5;
+  each<T>(n, [=](i64 i, auto sample) {
+    using V = decltype(sample);
+    const V p = load<V>(param + i), g = penalized(load<V>(grad + i), p, maximize, decay);
+    V v = load<V>(square + i) * splat<V>(alpha) + (g * splat<V>(rest)) * g;
+    store(square + i, v);
+    if (average) {
+      V m = load<V>(average + i);
+      m = near_start ? V(m + (g - m) * splat<V>(rest)) : V(g - (g - m) * splat<V>(alpha));
+      store(average + i, m);
+      v = vmax(V(v - m * m), V{});  // a variance; rounding can bring it below 0
+    }
+    V step = g / (vsqrt(v) + splat<V>(eps));
+    if (buffer) {
+      step = load<V>(buffer + i) * splat<V>(momentum) + step;
+      store(buffer + i, step);
+    }
+    store(param + i, V(p - step * splat<V>(lr)));
+  });
+}
+
+template <class T> static NOINLINE void adagrad(const double* w) {
+  const i64 n = integer(w[3]);
+  T* param = ptr<T>(w[4]);
+  const T* grad = ptr<const T>(w[5]);
+  T* sum = ptr<T>(w[6]);
+  const T lr = T(w[7]), eps = T(w[8]);
+  const double decay = w[9];
+  const bool maximize = w[10] != 0;
+  each<T>(n, [=](i64 i, auto sample) {
+    using V = decltype(sample);
+    const V p = load<V>(param + i), g = penalized(load<V>(grad + i), p, maximize, decay);
+    const V s = load<V>(sum + i) + g * g;
+    store(sum + i, s);
+    store(param + i, V(p - g / (vsqrt(s) + splat<V>(eps)) * splat<V>(lr)));
+  });
+}
+
+template <class T> static NOINLINE void adadelta(const double* w) {
+  const i64 n = integer(w[3]);
+  T* param = ptr<T>(w[4]);
+  const T* grad = ptr<const T>(w[5]);
+  T *square = ptr<T>(w[6]), *moved = ptr<T>(w[7]);
+  const T lr = T(w[8]), rho = T(w[9]), rest = T(1 - w[9]), eps = T(w[10]);
+  const double decay = w[11];
+  const bool maximize = w[12] != 0;
+  each<T>(n, [=](i64 i, auto sample) {
+    using V = decltype(sample);
+    const V p = load<V>(param + i), g = penalized(load<V>(grad + i), p, maximize, decay);
+    const V v = load<V>(square + i) * splat<V>(rho) + (g * splat<V>(rest)) * g;
+    V d = load<V>(moved + i);
+    const V step = vsqrt(V(d + splat<V>(eps))) / vsqrt(V(v + splat<V>(eps))) * g;
+    d = d * splat<V>(rho) + (step * splat<V>(rest)) * step;
+    store(square + i, v);
+    store(moved + i, d);
+    store(param + i, V(p - step * splat<V>(lr)));
+  });
+}
+
 void op_sgd(const double* w) { return w[2] == F64 ? sgd<f64>(w) : sgd<f32>(w); }
 void op_adam(const double* w) { return w[2] == F64 ? adam<f64>(w) : adam<f32>(w); }
+void op_rmsprop(const double* w) { return w[2] == F64 ? rmsprop<f64>(w) : rmsprop<f32>(w); }
+void op_adagrad(const double* w) { return w[2] == F64 ? adagrad<f64>(w) : adagrad<f32>(w); }
+void op_adadelta(const double* w) { return w[2] == F64 ? adadelta<f64>(w) : adadelta<f32>(w); }
 
 }  // namespace fathom

@@ -12,7 +12,7 @@ import { bindArguments, type Call, type Fn, type Library, lookUp, parseRow, type
 import { specialRows } from './special.ts';
 import { visionRows } from './vision.ts';
 
-export { classOf, clipFunction, epochFunctions, optionsOf } from './optim.ts';
+export { classOf, clipFunction, epochFunctions, optionsOf, schedulerCall } from './optim.ts';
 export { AdapterError, type Call, type Fn, type Library, need, type Row, type Rows, Unavailable, unmark } from './row.ts';
 
 export const allRows: Rows = {

@@ -26,6 +26,28 @@ export function classOf(lib: Library, op: string): (new (...args: unknown[]) => 
   return null;
 }
 
+// What is positional in our schedules, as it has no default in PyTorch.
+const schedulerArguments: Readonly<Record<string, readonly string[]>> = {
+  LambdaLR: ['lambda'],
+  MultiplicativeLR: ['lambda'],
+  StepLR: ['stepSize'],
+  MultiStepLR: ['milestones'],
+  ExponentialLR: ['gamma'],
+  CosineAnnealingLR: ['tMax'],
+  CosineAnnealingWarmRestarts: ['t0'],
+  CyclicLR: ['baseLr', 'maxLr'],
+  OneCycleLR: ['maxLr'],
+  SequentialLR: ['schedulers', 'milestones'],
+  ChainedScheduler: ['schedulers'],
+};
+
+/** Arguments of a schedule behind the optimizer. */
+export function schedulerCall(op: string, options: Readonly<Record<string, unknown>>): unknown[] {
+  const names = schedulerArguments[op.split('.').pop() as string] ?? [];
+  const rest = Object.fromEntries(Object.entries(options).filter(([k]) => !names.includes(k)));
+  return [...names.map((n) => options[n]), ...(Object.keys(rest).length > 0 ? [rest] : [])];
+}
+
 /** clip_grad_norm_ and clip_grad_value_ of nn.utils or nn. */
 export function clipFunction(lib: Library, op: string): Fn | null {
   const name = camelCase(op.split('.').pop() as string);

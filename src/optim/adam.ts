@@ -3,7 +3,7 @@
 import { zerosLike } from '../ops/create.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { runFused, withGradients } from './fused.ts';
-import { atLeastZero, fraction, Optimizer, type ParamGroup, type ParamsArgument } from './optimizer.ts';
+import { atLeastZero, checkBetas, keep, Optimizer, type ParamGroup, type ParamState, type ParamsArgument } from './optimizer.ts';
 
 export interface AdamOptions {
   /** Learning rate. */
@@ -19,33 +19,25 @@ export interface AdamOptions {
   maximize: boolean;
 }
 
+type AdamState = { step: number; expAvg: Tensor; expAvgSq: Tensor; maxExpAvgSq?: Tensor } & ParamState;
+
 abstract class AdamBase extends Optimizer<AdamOptions> {
   /** AdamW: decay acts on the parameter, not through the gradient. */
   protected abstract readonly decoupled: boolean;
 
   protected checkOptions(o: AdamOptions): void {
     for (const name of ['lr', 'eps', 'weightDecay'] as const) atLeastZero(this.constructor.name, name, o[name]);
-    fraction(this.constructor.name, 'betas[0]', o.betas[0]);
-    fraction(this.constructor.name, 'betas[1]', o.betas[1]);
+    checkBetas(this.constructor.name, o.betas);
   }
 
   protected update(group: ParamGroup<AdamOptions>): void {
-    const pairs = withGradients(group.params);
-    for (const { param } of pairs) {
-      let s = this.state.get(param);
-      if (s === undefined) {
-        s = { step: 0, expAvg: zerosLike(param), expAvgSq: zerosLike(param) };
-        if (group.amsgrad) s.maxExpAvgSq = zerosLike(param);
-        for (const v of Object.values(s)) if (typeof v !== 'number') v.kept = true;
-        this.state.set(param, s);
-      }
-      s.step = (s.step as number) + 1;
-    }
-    runFused(this.constructor.name, 20, pairs, ({ param }) => {
-      const s = this.state.get(param) as Record<string, Tensor | number>;
+    runFused(this.constructor.name, 20, withGradients(group.params), ({ param }) => {
+      const s = this.stateOf(param, (): AdamState => ({ step: 0, expAvg: zerosLike(param), expAvgSq: zerosLike(param) }));
+      if (group.amsgrad && s.maxExpAvgSq === undefined) keep(Object.assign(s, { maxExpAvgSq: zerosLike(param) }));
+      s.step++;
       return [
-        (s.expAvg as Tensor).address,
-        (s.expAvgSq as Tensor).address,
+        s.expAvg.address,
+        s.expAvgSq.address,
         group.amsgrad ? (s.maxExpAvgSq as Tensor).address : 0,
         group.lr,
         group.betas[0],
@@ -54,7 +46,7 @@ abstract class AdamBase extends Optimizer<AdamOptions> {
         group.weightDecay,
         Number(this.decoupled),
         Number(group.maximize),
-        s.step as number,
+        s.step,
       ];
     });
   }

@@ -1,10 +1,10 @@
 // The fused update instructions: one instruction a parameter, many parameters in one call of the kernels.
 
 import { dense } from '../ops/raw.ts';
-import { DTypeError } from '../runtime/errors.ts';
+import { DTypeError, ShapeError } from '../runtime/errors.ts';
 import { I, instructionWords, runMany, start } from '../runtime/runtime.ts';
 import { dtypeCode } from '../tensor/dtype.ts';
-import { show } from '../tensor/shape.ts';
+import { sameShape, show } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 /** A parameter with its gradient, ready for a fused instruction. */
@@ -24,19 +24,28 @@ export function withGradients(params: readonly Tensor[]): Pair[] {
         `optimizer: a parameter of shape ${show(param.shape)} is ${param.dtype}${param.contiguousNow ? '' : ' and not contiguous'}; parameters must be contiguous float32 or float64`,
       );
     }
+    if (grad.dtype !== param.dtype || !sameShape(grad.shape, param.shape)) {
+      throw new ShapeError(
+        `optimizer: the gradient is ${grad.dtype} of shape ${show(grad.shape)}, its parameter ${param.dtype} of shape ${show(param.shape)}; both must be equal`,
+      );
+    }
     out.push({ param, grad: dense(grad) });
   }
   return out;
 }
 
-/** Writes one instruction of `words` operands per pair and executes all of them. `operands` start at word 2. */
+/**
+ * Writes one instruction per pair and executes all of them. `operands` gives the words from word 6 on (behind dtype, n, param and
+ * grad) and may allocate: it is called for all pairs before the first word is written.
+ */
 export function runFused(name: string, opcode: number, pairs: readonly Pair[], operands: (pair: Pair) => number[]): void {
   if (pairs.length === 0) return;
   start();
+  const lists = pairs.map(operands);
   let at = 0;
   let count = 0;
-  for (const pair of pairs) {
-    const list = operands(pair);
+  for (const [k, pair] of pairs.entries()) {
+    const list = lists[k];
     const length = list.length + 6;
     if (at + length > instructionWords) {
       runMany(name, count);

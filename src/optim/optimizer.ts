@@ -1,23 +1,27 @@
 // What all optimizers share: parameter groups, state per parameter, zeroing gradients, saving and restoring.
 
 import { enableGrad, noGrad } from '../autograd/mode.ts';
+import { copy } from '../ops/raw.ts';
 import { ShapeError, ValueError } from '../runtime/errors.ts';
-import { sameShape, show } from '../tensor/shape.ts';
+import { type Shape, sameShape, show } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 
-/** Parameters that share options. Options may be changed between steps (learning rate schedules do). */
-export type ParamGroup<O> = { params: Tensor[] } & O;
+/** Parameters that share options. Options may be changed between steps (learning rate schedules do, and keep `initialLr` here). */
+export type ParamGroup<O> = { params: Tensor[]; initialLr?: number } & O;
 
 /** Parameters, or groups of them with options of their own. */
 export type ParamsArgument<O> = Iterable<Tensor> | readonly ({ params: Iterable<Tensor> } & Partial<O>)[];
 
-/** State of one parameter: tensors and numbers by name. */
-export type ParamState = Record<string, Tensor | number>;
+/** State of one parameter: tensors, numbers and lists of them by name. */
+export type ParamState = Record<string, Tensor | number | readonly (Tensor | number)[]>;
+
+const tensorsOf = (v: ParamState[string]): Tensor[] =>
+  v instanceof Tensor ? [v] : typeof v === 'number' ? [] : v.filter((t) => t instanceof Tensor);
 
 /** What stateDict gives: options per group and state per parameter, numbered as the groups list them. */
 export interface OptimizerState<O> {
   state: Record<number, ParamState>;
-  paramGroups: ({ params: number[] } & O)[];
+  paramGroups: ({ params: number[]; initialLr?: number } & O)[];
 }
 
 /** Base of the optimizers. Subclasses write `update`, which runs without recording. */
@@ -64,11 +68,23 @@ export abstract class Optimizer<O extends object> {
   /** Updates the parameters of one group that have gradients. */
   protected abstract update(group: ParamGroup<O>): void;
 
-  /** Forgets all gradients (or fills them with zeros when `setToNull` is false). */
-  zeroGrad({ setToNull = true }: { setToNull?: boolean } = {}): void {
+  /** The state of a parameter, made when it is first updated. */
+  protected stateOf<S extends ParamState>(param: Tensor, make: () => S): S {
+    let s = this.state.get(param);
+    if (s === undefined) this.state.set(param, keep((s = make())));
+    return s as S;
+  }
+
+  /** Shape of the state tensors of a parameter (those that are no scalars). */
+  protected stateShape(param: Tensor): Shape {
+    return param.shape;
+  }
+
+  /** Forgets all gradients; with `setToNone: false` they become zeros in place. */
+  zeroGrad({ setToNone = true }: { setToNone?: boolean } = {}): void {
     for (const g of this.paramGroups) {
       for (const p of g.params) {
-        if (setToNull) p.clearGrad();
+        if (setToNone) p.clearGrad();
         else if (p.gradInternal !== null) noGrad(() => (p.gradInternal as Tensor).zero_());
       }
     }
@@ -78,7 +94,7 @@ export abstract class Optimizer<O extends object> {
   step(): undefined;
   step<T>(closure: () => T): T;
   step<T>(closure?: () => T): T | undefined {
-    const result = closure === undefined ? undefined : enableGrad(closure);
+    const result = closure === undefined ? undefined : runClosure(closure);
     noGrad(() => {
       for (const g of this.paramGroups) this.update(g);
     });
@@ -96,7 +112,8 @@ export abstract class Optimizer<O extends object> {
       }),
     })) as OptimizerState<O>['paramGroups'];
     const state: Record<number, ParamState> = {};
-    for (const [p, s] of this.state) state[number.get(p) as number] = { ...s };
+    for (const [p, s] of this.state)
+      state[number.get(p) as number] = Object.fromEntries(Object.entries(s).map(([k, v]) => [k, Array.isArray(v) ? [...v] : v]));
     return { state, paramGroups };
   }
 
@@ -116,26 +133,41 @@ export abstract class Optimizer<O extends object> {
       g.params.forEach((n, k) => byNumber.set(n, mine.params[k]));
     });
     for (const [n, s] of Object.entries(saved.state)) {
-      const p = byNumber.get(Number(n)) as Tensor;
+      const p = byNumber.get(Number(n));
+      if (p === undefined) throw new ValueError(`loadStateDict: there is state of parameter ${n}, but no group lists it`);
+      const shape = this.stateShape(p);
       for (const [name, v] of Object.entries(s)) {
-        if (v instanceof Tensor && v.ndim > 0 && !sameShape(v.shape, p.shape)) {
-          throw new ShapeError(
-            `loadStateDict: state ${name} of parameter ${n} has shape ${show(v.shape)}, the parameter has ${show(p.shape)}`,
-          );
+        for (const t of tensorsOf(v)) {
+          if (t.ndim > 0 && !sameShape(t.shape, shape))
+            throw new ShapeError(`loadStateDict: state ${name} of parameter ${n} has shape ${show(t.shape)}; ${show(shape)} was expected`);
         }
       }
     }
     saved.paramGroups.forEach(({ params: _, ...options }, i) => {
       Object.assign(this.paramGroups[i], options);
     });
+    const snapshot = (v: Tensor | number): Tensor | number => (typeof v === 'number' ? v : copy(v));
     this.state.clear();
     for (const [n, s] of Object.entries(saved.state)) {
-      const copy: ParamState = {};
-      for (const [name, v] of Object.entries(s)) copy[name] = v instanceof Tensor ? noGrad(() => v.detach().clone()) : v;
-      for (const v of Object.values(copy)) if (v instanceof Tensor) v.kept = true;
-      this.state.set(byNumber.get(Number(n)) as Tensor, copy);
+      const fresh: ParamState = {};
+      for (const [name, v] of Object.entries(s)) fresh[name] = Array.isArray(v) ? v.map(snapshot) : snapshot(v as Tensor | number);
+      this.state.set(byNumber.get(Number(n)) as Tensor, keep(fresh));
     }
   }
+}
+
+/** Runs a closure with recording on. ValueError when it is async: the update could not wait for it. */
+export function runClosure<T>(closure: () => T): T {
+  const result = enableGrad(closure);
+  if (result instanceof Promise)
+    throw new ValueError('step: the closure is async; await the data first and give step a synchronous closure');
+  return result;
+}
+
+/** Makes the tensors of a state outlive scopes. */
+export function keep<S extends ParamState>(state: S): S {
+  for (const v of Object.values(state)) for (const t of tensorsOf(v)) t.kept = true;
+  return state;
 }
 
 /** Throws unless `value` is a number of at least 0. */
@@ -146,4 +178,10 @@ export function atLeastZero(optimizer: string, name: string, value: number): voi
 /** Throws unless `value` lies in [0, 1). */
 export function fraction(optimizer: string, name: string, value: number): void {
   if (!(value >= 0 && value < 1)) throw new ValueError(`${optimizer}: ${name} ${value} must be at least 0 and below 1`);
+}
+
+/** Throws unless both decay rates lie in [0, 1). */
+export function checkBetas(optimizer: string, betas: readonly [number, number]): void {
+  fraction(optimizer, 'betas[0]', betas[0]);
+  fraction(optimizer, 'betas[1]', betas[1]);
 }

@@ -2,9 +2,8 @@
 
 import { emptyLike } from '../ops/create.ts';
 import { ValueError } from '../runtime/errors.ts';
-import type { Tensor } from '../tensor/tensor.ts';
 import { runFused, withGradients } from './fused.ts';
-import { atLeastZero, Optimizer, type ParamGroup, type ParamState, type ParamsArgument } from './optimizer.ts';
+import { atLeastZero, Optimizer, type ParamGroup, type ParamsArgument } from './optimizer.ts';
 
 export interface SGDOptions {
   /** Learning rate. */
@@ -34,26 +33,19 @@ export class SGD extends Optimizer<SGDOptions> {
   }
 
   protected update(group: ParamGroup<SGDOptions>): void {
-    const first = new Set<Tensor>();
-    const pairs = withGradients(group.params);
-    if (group.momentum !== 0) {
-      for (const { param } of pairs) {
-        if (this.state.get(param)?.momentumBuffer !== undefined) continue;
-        const momentumBuffer = emptyLike(param);
-        momentumBuffer.kept = true;
-        this.state.set(param, { momentumBuffer });
-        first.add(param);
-      }
-    }
-    runFused('SGD', 19, pairs, ({ param }) => [
-      group.momentum === 0 ? 0 : ((this.state.get(param) as ParamState).momentumBuffer as Tensor).address,
-      group.lr,
-      group.momentum,
-      group.dampening,
-      group.weightDecay,
-      Number(group.nesterov),
-      Number(group.maximize),
-      Number(first.has(param)),
-    ]);
+    runFused('SGD', 19, withGradients(group.params), ({ param }) => {
+      const first = group.momentum !== 0 && !this.state.has(param);
+      const buffer = group.momentum === 0 ? 0 : this.stateOf(param, () => ({ momentumBuffer: emptyLike(param) })).momentumBuffer.address;
+      return [
+        buffer,
+        group.lr,
+        group.momentum,
+        group.dampening,
+        group.weightDecay,
+        Number(group.nesterov),
+        Number(group.maximize),
+        Number(first),
+      ];
+    });
   }
 }

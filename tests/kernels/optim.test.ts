@@ -1,4 +1,4 @@
-// SGD and ADAM against torch.optim's formulas, several steps with every combination of options.
+// The fused updates against torch.optim's formulas, several steps with every combination of options.
 import { afterAll, describe, expect, test } from 'vitest';
 import { CODE, expectClose, expectSameBytes, type FloatName, numbers, twoThreads } from './compare.ts';
 import { Bench } from './encode.ts';
@@ -127,6 +127,93 @@ describe('adam', () => {
         0,
         1,
       ]);
+      return { address: p, bytes: n * 4 };
+    });
+  });
+});
+
+/** The updates 21 to 23: operands behind the gradient from the state's addresses, and the formula of one element (p, g, state) → p. */
+const others: {
+  name: string;
+  opcode: number;
+  states: number;
+  operands: (at: number[]) => number[];
+  formula: (p: number, g: number, s: number[]) => number;
+}[] = [
+  {
+    name: 'rmsprop',
+    opcode: 21,
+    states: 1,
+    operands: ([v]) => [v, 0, 0, 0.01, 0.9, 1e-8, 0.1, 0, 0],
+    formula: (p, grad, s) => {
+      const g = grad + 0.1 * p;
+      s[0] = 0.9 * s[0] + 0.1 * g * g;
+      return p - (0.01 * g) / (Math.sqrt(s[0]) + 1e-8);
+    },
+  },
+  {
+    name: 'rmsprop, centered with momentum, maximize',
+    opcode: 21,
+    states: 3,
+    operands: ([v, m, b]) => [v, m, b, 0.01, 0.3, 1e-3, 0, 0.8, 1],
+    formula: (p, grad, s) => {
+      const g = -grad;
+      s[0] = 0.3 * s[0] + 0.7 * g * g;
+      s[1] = 0.3 * s[1] + 0.7 * g;
+      s[2] = 0.8 * s[2] + g / (Math.sqrt(Math.max(0, s[0] - s[1] ** 2)) + 1e-3);
+      return p - 0.01 * s[2];
+    },
+  },
+  {
+    name: 'adagrad',
+    opcode: 22,
+    states: 1,
+    operands: ([v]) => [v, 0.1, 1e-10, 0.2, 1],
+    formula: (p, grad, s) => {
+      const g = -grad + 0.2 * p;
+      s[0] += g * g;
+      return p - (0.1 * g) / (Math.sqrt(s[0]) + 1e-10);
+    },
+  },
+  {
+    name: 'adadelta',
+    opcode: 23,
+    states: 2,
+    operands: ([v, u]) => [v, u, 0.5, 0.9, 1e-6, 0.1, 0],
+    formula: (p, grad, s) => {
+      const g = grad + 0.1 * p;
+      s[0] = 0.9 * s[0] + 0.1 * g * g;
+      const step = (Math.sqrt(s[1] + 1e-6) / Math.sqrt(s[0] + 1e-6)) * g;
+      s[1] = 0.9 * s[1] + 0.1 * step * step;
+      return p - 0.5 * step;
+    },
+  },
+];
+
+describe.each(others)('$name', ({ opcode, states, operands, formula }) => {
+  test.each(['float32', 'float64'] as FloatName[])('%s: vectors and the rest behind them', (dtype) => {
+    for (const n of [0, 1, 7, 64, 131]) {
+      bench.reset();
+      const p = numbers(n, 1);
+      const state = p.map(() => new Array<number>(states).fill(0));
+      const at = bench.put(dtype, p);
+      const addresses = Array.from({ length: states }, () => bench.put(dtype, new Array<number>(n).fill(0)));
+      for (let step = 0; step < 3; step++) {
+        const grad = numbers(n, 10 + step);
+        expect(bench.execute(opcode, [CODE[dtype], n, at, bench.put(dtype, grad), ...operands(addresses)])).toBe(0);
+        for (let i = 0; i < n; i++) p[i] = formula(p[i], grad[i], state[i]);
+      }
+      expectClose(bench.get(dtype, at, n), p, dtype === 'float32' ? 1e-4 : 1e-12);
+    }
+  });
+
+  test.skipIf(pair === undefined)('two threads give the same bits as one', () => {
+    const n = 100003;
+    expectSameBytes(bench, pair as Bench, (on) => {
+      const p = on.put('float32', numbers(n, 1));
+      const grad = on.put('float32', numbers(n, 2));
+      const addresses = Array.from({ length: states }, () => on.put('float32', new Array<number>(n).fill(0)));
+      on.execute(opcode, [0, n, p, grad, ...operands(addresses)]);
       return { address: p, bytes: n * 4 };
     });
   });
