@@ -1,8 +1,9 @@
-// The face of the data package: data sets, loaders, files with checksums, image transforms and Fashion-MNIST.
+// The face of the data package: data sets, loaders, files with checksums, archives, image transforms and Fashion-MNIST.
 
 import '../tensor/methods.ts';
 import '../autograd/setup.ts';
 
+export { type ArchiveFile, type ArchiveOptions, type ExtractOptions, extractArchive, openArchive } from './archive.ts';
 export type { Checksums } from './checksum.ts';
 export { type Collated, defaultCollate } from './collate.ts';
 export { type BatchedDataset, type Dataset, Subset, TensorDataset, type TensorsOf } from './dataset.ts';

@@ -1,11 +1,9 @@
 // Saving and loading weights as safetensors files: the form that PyTorch, JAX and others read and write without running code.
 
-import { fromTyped, hostCopy } from '../ops/create.ts';
-import { dense } from '../ops/raw.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { entryOf, listTensors, type TensorsByName, tensorOf } from './entries.ts';
 import { withFile, writeFileAtomic } from './files.ts';
 import {
-  type ArrayEntry,
   bytesOf,
   decodeSafetensors,
   encodeSafetensors,
@@ -16,19 +14,11 @@ import {
   safetensorsLayout,
 } from './safetensors-format.ts';
 
-/** Tensors by name: what a module's stateDict gives, or a plain object. */
-export type TensorsByName = ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>;
-
 /** Tensors read from a file, with its metadata. */
 export interface LoadedSafetensors {
   tensors: Map<string, Tensor>;
   metadata: Metadata;
 }
-
-const listOf = (tensors: TensorsByName): [string, Tensor][] => (isMap(tensors) ? [...tensors] : Object.entries(tensors));
-const isMap = (t: TensorsByName): t is ReadonlyMap<string, Tensor> => t instanceof Map;
-const toEntry = (t: Tensor): ArrayEntry => ({ dtype: t.dtype, shape: t.shape, data: hostCopy(dense(t)) });
-const toTensor = ({ dtype, shape, data }: ArrayEntry): Tensor => fromTyped(data, shape, dtype);
 
 /**
  * Writes tensors to a safetensors file: a state dict, or any named tensors, with optional metadata (text by name). One tensor at a
@@ -40,11 +30,11 @@ export async function saveSafetensors(
   tensors: TensorsByName,
   { metadata = {} }: { metadata?: Metadata } = {},
 ): Promise<void> {
-  const entries = listOf(tensors);
+  const entries = listTensors(tensors);
   const { head, order } = safetensorsLayout(entries, metadata);
   function* pieces(): Generator<Uint8Array> {
     yield head;
-    for (const i of order) yield bytesOf(toEntry(entries[i][1]).data);
+    for (const i of order) yield bytesOf(entryOf(entries[i][1]).data);
   }
   await writeFileAtomic(path, pieces());
 }
@@ -65,7 +55,7 @@ export async function loadSafetensorsWithMetadata(path: string): Promise<LoadedS
     const tensors = new Map<string, Tensor>();
     for (const entry of entries) {
       const bytes = await read(dataStart + entry.begin, entry.end - entry.begin);
-      tensors.set(entry.name, toTensor(entryFromBytes(entry, bytes, path)));
+      tensors.set(entry.name, tensorOf(entryFromBytes(entry, bytes, path)));
     }
     return { tensors, metadata };
   });
@@ -74,7 +64,7 @@ export async function loadSafetensorsWithMetadata(path: string): Promise<LoadedS
 /** The bytes of a safetensors file with these tensors, for browsers and sockets. Throws a FormatError for what the format cannot hold. */
 export function tensorsToSafetensors(tensors: TensorsByName, { metadata = {} }: { metadata?: Metadata } = {}): Uint8Array<ArrayBuffer> {
   return encodeSafetensors(
-    listOf(tensors).map(([name, t]) => [name, toEntry(t)] as const),
+    listTensors(tensors).map(([name, t]) => [name, entryOf(t)] as const),
     metadata,
   );
 }
@@ -82,5 +72,5 @@ export function tensorsToSafetensors(tensors: TensorsByName, { metadata = {} }: 
 /** The tensors in the bytes of a safetensors file; `file` names it in errors. Throws a FormatError when it is not what it claims. */
 export function tensorsFromSafetensors(bytes: Uint8Array, file = 'safetensors'): LoadedSafetensors {
   const { tensors, metadata } = decodeSafetensors(bytes, file);
-  return { tensors: new Map([...tensors].map(([name, e]) => [name, toTensor(e)])), metadata };
+  return { tensors: new Map([...tensors].map(([name, e]) => [name, tensorOf(e)])), metadata };
 }

@@ -198,11 +198,12 @@ export abstract class Module<In extends unknown[] = [Tensor], Out = Tensor> exte
   }
 
   /**
-   * Copies a state dict into this module. With `strict` (the default) every name must be there on both sides, else ValueError; a shape
+   * Copies a state dict (an object, or a Map as loadSafetensors gives it) into this module. With `strict` (the default) every name must be there on both sides, else ValueError; a shape
    * that differs is always a ShapeError. Both list all offenders. Lazy layers take their shapes from the state.
    */
-  loadStateDict(state: Readonly<StateDict>, { strict = true }: { strict?: boolean } = {}): LoadResult {
+  loadStateDict(given: Readonly<StateDict> | ReadonlyMap<string, Tensor>, { strict = true }: { strict?: boolean } = {}): LoadResult {
     const own = this.stateDict();
+    const state: Readonly<StateDict> = given instanceof Map ? Object.fromEntries(given) : (given as Readonly<StateDict>);
     const missing = Object.keys(own).filter((k) => !(k in state));
     const unexpected = Object.keys(state).filter((k) => !(k in own));
     const list = (names: string[]): string => names.slice(0, 12).join(', ') + (names.length > 12 ? `, and ${names.length - 12} more` : '');

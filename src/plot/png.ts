@@ -1,5 +1,6 @@
 // Encodes pixels as PNG (RFC 2083): 8 bits a channel, grey, RGB or RGBA. Small enough to need no image library, in Node and the browser.
 import { zlibSync } from 'fflate';
+import { crc32 } from '../io/crc32.ts';
 import { ShapeError } from '../runtime/errors.ts';
 
 export interface Pixels {
@@ -88,18 +89,6 @@ function chunk(type: string, data: Uint8Array): Uint8Array {
   out.set(data, 8);
   view.setUint32(8 + data.length, crc32(out.subarray(4, 8 + data.length)));
   return out;
-}
-
-const crcTable = Uint32Array.from({ length: 256 }, (_, n) => {
-  let c = n;
-  for (let k = 0; k < 8; k++) c = c & 1 ? 0xedb88320 ^ (c >>> 1) : c >>> 1;
-  return c;
-});
-
-function crc32(bytes: Uint8Array): number {
-  let c = 0xffffffff;
-  for (const byte of bytes) c = crcTable[(c ^ byte) & 255]! ^ (c >>> 8);
-  return (c ^ 0xffffffff) >>> 0;
 }
 
 function join(parts: Uint8Array[]): Uint8Array {

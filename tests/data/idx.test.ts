@@ -3,8 +3,8 @@
 import { gzipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
 import { DataError, type DataErrorKind } from '../../src/data/errors.ts';
-import { crc32 } from '../../src/data/gzip.ts';
 import { parseIdx } from '../../src/data/idx.ts';
+import { crc32 } from '../../src/io/crc32.ts';
 
 const idx = (code: number, shape: number[], elements: number[]): Uint8Array => {
   const out = new Uint8Array(4 + 4 * shape.length + elements.length);
