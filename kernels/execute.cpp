@@ -42,6 +42,10 @@ static NOINLINE void dispatch(i32 opcode, const double* w) {
     case OP_RMSPROP: return op_rmsprop(w);
     case OP_ADAGRAD: return op_adagrad(w);
     case OP_ADADELTA: return op_adadelta(w);
+    case OP_ROW_NORM_FORWARD: return op_row_norm_forward(w);
+    case OP_ROW_NORM_BACKWARD: return op_row_norm_backward(w);
+    case OP_BATCH_NORM_FORWARD: return op_batch_norm_forward(w);
+    case OP_BATCH_NORM_BACKWARD: return op_batch_norm_backward(w);
     default: return fail(UNKNOWN_OPCODE, opcode);
   }
 }

@@ -8,7 +8,8 @@ enum Opcode : i32 {
   OP_EWISE = 1, OP_REDUCE = 2, OP_MATMUL = 3, OP_CONV_FORWARD = 4, OP_CONV_INPUT_GRAD = 5, OP_CONV_WEIGHT_GRAD = 6, OP_POOL_FORWARD = 7,
   OP_POOL_BACKWARD = 8, OP_SOFTMAX_FORWARD = 9, OP_SOFTMAX_BACKWARD = 10, OP_CROSS_ENTROPY_FORWARD = 11, OP_CROSS_ENTROPY_BACKWARD = 12,
   OP_INDEX = 13, OP_GATHER = 14, OP_RANDOM = 16, OP_SCAN = 17, OP_SORT = 18, OP_SGD = 19, OP_ADAM = 20,
-  OP_RMSPROP = 21, OP_ADAGRAD = 22, OP_ADADELTA = 23
+  OP_RMSPROP = 21, OP_ADAGRAD = 22, OP_ADADELTA = 23,
+  OP_ROW_NORM_FORWARD = 30, OP_ROW_NORM_BACKWARD = 31, OP_BATCH_NORM_FORWARD = 32, OP_BATCH_NORM_BACKWARD = 33
 };
 
 void op_ewise(const double* w);
@@ -33,6 +34,10 @@ void op_adam(const double* w);
 void op_rmsprop(const double* w);
 void op_adagrad(const double* w);
 void op_adadelta(const double* w);
+void op_row_norm_forward(const double* w);
+void op_row_norm_backward(const double* w);
+void op_batch_norm_forward(const double* w);
+void op_batch_norm_backward(const double* w);
 
 // Bytes of workspace that the convolution instruction at w can use (0: none).
 i64 conv_workspace_bytes(const double* w);

@@ -1,30 +1,12 @@
 // SOFTMAX and CROSS_ENTROPY, forward and backward: rows along n, shifted by their maximum. Neighbouring columns (inner > 1) go lane by lane.
 #include "ops.h"
 #include "parallel.h"
-#include "simd.h"
+#include "rows.h"
 #include "vmath.h"
 
 namespace fathom {
 
 template <class T> constexpr T MINUS_INF = T(-__builtin_inf());
-
-// Full vectors of a row, then its rest padded with `fill`: f(position, vector, lanes in use).
-template <class T, class F> static INLINE void row_vectors(const T* x, i64 n, T fill, F f) {
-  using V = Vec<T>;
-  constexpr i64 L = LANES<T>;
-  i64 i = 0;
-  for (; i + L <= n; i += L) f(i, load<V>(x + i), L);
-  if (i == n) return;
-  T rest[L];
-  for (i64 j = 0; j < L; j++) rest[j] = i + j < n ? x[i + j] : fill;
-  f(i, load<V>(rest), n - i);
-}
-template <class T> static INLINE void put(T* to, Vec<T> v, i64 lanes) {
-  if (lanes == LANES<T>) return store(to, v);
-  T all[LANES<T>];
-  store(all, v);
-  for (i64 j = 0; j < lanes; j++) to[j] = all[j];
-}
 
 template <class T> static INLINE T row_max(const T* x, i64 n) {
   using V = Vec<T>;
@@ -32,19 +14,6 @@ template <class T> static INLINE T row_max(const T* x, i64 n) {
   row_vectors(x, n, MINUS_INF<T>, [&](i64, V v, i64) { best = vmax(best, v); });
   return hmax(best);
 }
-
-// Columns [j, j + L) of a [n, inner] block as vectors: one strided pass each. `lanes` < L reads and writes only so many.
-template <class T> struct Columns {
-  const T* x;
-  i64 inner, lanes;
-  INLINE Vec<T> at(i64 i) const {
-    const T* from = x + i * inner;
-    if (LIKELY(lanes == LANES<T>)) return load<Vec<T>>(from);
-    T all[LANES<T>] = {};
-    for (i64 j = 0; j < lanes; j++) all[j] = from[j];
-    return load<Vec<T>>(all);
-  }
-};
 
 static i64 row_grain(i64 n) { return ceil_div(i64(1) << 12, max_of(n, i64(1))); }
 

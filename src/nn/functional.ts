@@ -31,6 +31,16 @@ export { type ConvOptions, type ConvTransposeOptions, conv1d, conv2d, convTransp
 export * from '../ops/loss.ts';
 export { linear } from '../ops/matmul.ts';
 export {
+  type AffineOptions,
+  type BatchNormOptions,
+  batchNorm,
+  groupNorm,
+  type InstanceNormOptions,
+  instanceNorm,
+  layerNorm,
+  rmsNorm,
+} from '../ops/norm.ts';
+export {
   type AdaptiveSize,
   type AvgPoolOptions,
   adaptiveAvgPool1d,
