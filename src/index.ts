@@ -12,6 +12,7 @@ export * from './ops/create.ts';
 export * from './ops/create-more.ts';
 export * from './ops/diagonal.ts';
 export { cumulativeTrapezoid, type DiffOptions, diff, type GradientOptions, gradient, trapezoid, trapz } from './ops/differences.ts';
+export { cdist, cosineSimilarity, pairwiseDistance, pdist } from './ops/distance.ts';
 export * from './ops/elementwise.ts';
 export { FloatScalar, float, type Scalar, type TensorLike } from './ops/elementwise-apply.ts';
 export {

@@ -1,15 +1,8 @@
 // Pooling layers over the last two dimensions.
 
 import type { Size } from '../ops/conv.ts';
-import {
-  type AdaptiveSize,
-  type AvgPoolOptions,
-  adaptiveAvgPool2d,
-  adaptiveMaxPool2d,
-  avgPool2d,
-  type MaxPoolOptions,
-  maxPool2d,
-} from '../ops/pool.ts';
+import { type AvgPoolOptions, avgPool2d, type MaxPoolOptions, maxPool2d } from '../ops/pool.ts';
+import { type AdaptiveSize, adaptiveAvgPool2d, adaptiveMaxPool2d } from '../ops/pool-adaptive.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { Module } from './module.ts';
 

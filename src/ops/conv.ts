@@ -1,4 +1,4 @@
-// Convolution (cross-correlation) over one or two spatial dimensions. Forward, input gradient and weight gradient are three
+// Convolution (cross-correlation) over one or two spatial dimensions; three are in conv3d.ts. Forward, input gradient and weight gradient are three
 // operations, each linear in both operands, and the derivative of each is made of the other two: so every order of derivative exists.
 
 import { isGradEnabled } from '../autograd/mode.ts';
@@ -37,15 +37,20 @@ export interface ConvTransposeOptions {
   dilation?: Size;
 }
 
-/** A pair from a number or a pair; `lowest` is the smallest value allowed. */
-export function pair(name: string, argument: string, value: Size, lowest: number): readonly [number, number] {
-  const list = typeof value === 'number' ? [value, value] : value.length === 1 ? [value[0], value[0]] : value;
-  if (list.length !== 2 || list.some((v) => !Number.isInteger(v) || v < lowest))
+/** One size for each of `n` dimensions, from a number or a list; `lowest` is the smallest value allowed. */
+export function sizes(name: string, argument: string, value: Size, lowest: number, n: number): readonly number[] {
+  const given = typeof value === 'number' ? [value] : value;
+  const list = given.length === 1 ? new Array<number>(n).fill(given[0]) : given;
+  if (list.length !== n || list.some((v) => !Number.isInteger(v) || v < lowest))
     throw new ValueError(
-      `${name}: ${argument} is ${Array.isArray(value) ? show(value as number[]) : String(value)}; expected a whole number of at least ${lowest}, or two of them`,
+      `${name}: ${argument} is ${typeof value === 'number' ? value : show(value)}; expected a whole number of at least ${lowest}${n > 1 ? `, or ${n} of them` : ''}`,
     );
-  return [list[0], list[1]];
+  return list;
 }
+
+/** A pair from a number or a pair; `lowest` is the smallest value allowed. */
+export const pair = (name: string, argument: string, value: Size, lowest: number): readonly [number, number] =>
+  sizes(name, argument, value, lowest, 2) as readonly [number, number];
 
 /** Everything about a convolution but the batch: sizes of the input, the kernel, the output, and the steps. */
 interface Geometry {
@@ -172,8 +177,13 @@ function weightGrad(name: string, q: Geometry, x: Tensor, g: Tensor): Tensor {
   return w;
 }
 
-function checkOperands(name: string, x: Tensor, w: Tensor, bias: Tensor | null, spatial: number): void {
-  const [letters, kernel] = spatial === 2 ? ['N, C, H, W', 'KH, KW'] : ['N, C, L', 'K'];
+/** Checks dimensions and dtypes of the operands of a convolution over `spatial` dimensions. */
+export function checkOperands(name: string, x: Tensor, w: Tensor, bias: Tensor | null, spatial: number): void {
+  const [letters, kernel] = [
+    ['N, C, L', 'K'],
+    ['N, C, H, W', 'KH, KW'],
+    ['N, C, D, H, W', 'KD, KH, KW'],
+  ][spatial - 1];
   if (x.ndim !== spatial + 2 && x.ndim !== spatial + 1)
     throw new ShapeError(`${name}: x is ${show(x.shape)}; expected [${letters}], or without the batch dimension`);
   if (w.ndim !== spatial + 2) throw new ShapeError(`${name}: weight is ${show(w.shape)}; expected [Cout, Cin/groups, ${kernel}]`);
@@ -246,11 +256,8 @@ function convolution(
   return y;
 }
 
-const single = (name: string, argument: string, v: Size): number => {
-  const list = typeof v === 'number' ? [v] : v;
-  if (list.length !== 1) throw new ValueError(`${name}: ${argument} ${show(list)} must be one number`);
-  return list[0];
-};
+const single = (name: string, argument: string, v: Size): number =>
+  sizes(name, argument, v, argument === 'stride' || argument === 'dilation' ? 1 : 0, 1)[0];
 
 /** One-dimensional cross-correlation: x [N, Cin, L], weight [Cout, Cin/groups, K], bias [Cout] -> [N, Cout, OL]. */
 export function conv1d(

@@ -8,7 +8,9 @@ import { I, run } from '../runtime/runtime.ts';
 import { dtypeCode } from '../tensor/dtype.ts';
 import { numelOf, type Shape, sameShape, show } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { add, copy_, lerp, mul, rsqrt, square, sub } from './elementwise.ts';
+import { add, copy_, div, lerp, mul, pow, rsqrt, square, sub } from './elementwise.ts';
+import { pad } from './pad.ts';
+import { avgPool2d } from './pool.ts';
 import { dense, empty } from './raw.ts';
 import { mean, sum } from './reduce.ts';
 import { reshape } from './view.ts';
@@ -396,4 +398,25 @@ export function instanceNorm(
       }
     });
   return y;
+}
+
+/**
+ * Divides each value by (k + alpha · mean of squares over `size` neighbouring channels)^beta (Krizhevsky et al., 2012): x [N, C, ...]. The mean
+ * counts zeros beyond the first and the last channel.
+ */
+export function localResponseNorm(
+  x: Tensor,
+  size: number,
+  { alpha = 1e-4, beta = 0.75, k = 1 }: { alpha?: number; beta?: number; k?: number } = {},
+): Tensor {
+  const name = 'localResponseNorm';
+  if (x.ndim < 3) throw new ShapeError(`${name}: x is ${show(x.shape)}; expected [N, C, ...] with at least 3 dimensions`);
+  if (!Number.isInteger(size) || size < 1) throw new ValueError(`${name}: size ${size} must be a whole number of at least 1`);
+  checkFloats(name, x, {});
+  if (x.numel === 0) return x;
+  const [N, C] = x.shape;
+  const before = Math.floor(size / 2);
+  const squares = pad(reshape(square(x), [N, C, x.numel / (N * C)]), [0, 0, before, size - 1 - before]);
+  const means = reshape(avgPool2d(squares, [size, 1], { stride: 1 }), x.shape);
+  return div(x, pow(add(mul(means, alpha), k), beta));
 }

@@ -1,17 +1,16 @@
-// Pooling over two spatial dimensions (and one, as a special case). Forward and backward are pairs of linear maps that are each
+// Pooling over two spatial dimensions (and one, as a special case); three dimensions are in pool3d.ts, adaptive windows in pool-adaptive.ts. Forward and backward are pairs of linear maps that are each
 // other's derivative, so second derivatives exist.
 
 import { mustRecord, record } from '../autograd/node.ts';
 import { DTypeError, ShapeError, ValueError } from '../runtime/errors.ts';
-import { I, machine, run } from '../runtime/runtime.ts';
+import { I, run } from '../runtime/runtime.ts';
 import { dtypeCode } from '../tensor/dtype.ts';
 import { type Shape, show } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { pair, type Size } from './conv.ts';
-import { empty as emptyTensor, fromTyped } from './create.ts';
-import { matmul } from './matmul.ts';
 import { copy, dense, empty, fill } from './raw.ts';
-import { squeeze, transpose, unsqueeze } from './view.ts';
+import type { ValuesAndIndices } from './reduce.ts';
+import { squeeze, unsqueeze } from './view.ts';
 
 export interface MaxPoolOptions {
   /** Step of the window; the window's size unless given. */
@@ -181,7 +180,7 @@ export function maxPool2d(x: Tensor, kernelSize: Size, options: MaxPoolOptions =
 }
 
 /** As maxPool2d, with the position of each maximum in its plane (int64) beside the values. */
-export function maxPool2dWithIndices(x: Tensor, kernelSize: Size, options: MaxPoolOptions = {}): { values: Tensor; indices: Tensor } {
+export function maxPool2dWithIndices(x: Tensor, kernelSize: Size, options: MaxPoolOptions = {}): ValuesAndIndices {
   const { y, index } = maxForward('maxPool2d', geometry('maxPool2d', 0, x, kernelSize, options), x);
   return { values: y, indices: copy(index, 'int64') };
 }
@@ -219,98 +218,31 @@ export function avgPool2d(
 const oneD = (v: Size | undefined, other: number): Size | undefined =>
   v === undefined ? undefined : [other, typeof v === 'number' ? v : v[0]];
 
+/** x [..., L] as [..., 1, L] with the options for the last dimension alone. */
+function flat<O extends { stride?: Size; padding?: Size }>(name: string, x: Tensor, kernelSize: Size, options: O): [Tensor, Size, O] {
+  if (x.ndim !== 2 && x.ndim !== 3) throw new ShapeError(`${name}: x is ${show(x.shape)}; expected [N, C, L] or [C, L]`);
+  return [
+    unsqueeze(x, -2),
+    oneD(kernelSize, 1) as Size,
+    { ...options, stride: oneD(options.stride, 1), padding: oneD(options.padding, 0) },
+  ];
+}
+
 /** Largest value in each window of the last dimension: x [N, C, L] or [C, L]. */
-export function maxPool1d(x: Tensor, kernelSize: Size, { stride, padding, dilation, ceilMode }: MaxPoolOptions = {}): Tensor {
-  if (x.ndim !== 2 && x.ndim !== 3) throw new ShapeError(`maxPool1d: x is ${show(x.shape)}; expected [N, C, L] or [C, L]`);
-  const k = oneD(kernelSize, 1) as Size;
-  return squeeze(
-    maxPool2d(unsqueeze(x, -2), k, { stride: oneD(stride, 1), padding: oneD(padding, 0), dilation: oneD(dilation, 1), ceilMode }),
-    -2,
-  );
+export function maxPool1d(x: Tensor, kernelSize: Size, options: MaxPoolOptions = {}): Tensor {
+  const [y, k, o] = flat('maxPool1d', x, kernelSize, options);
+  return squeeze(maxPool2d(y, k, { ...o, dilation: oneD(options.dilation, 1) }), -2);
+}
+
+/** As maxPool1d, with the position of each maximum (int64) beside the values. */
+export function maxPool1dWithIndices(x: Tensor, kernelSize: Size, options: MaxPoolOptions = {}): ValuesAndIndices {
+  const [y, k, o] = flat('maxPool1d', x, kernelSize, options);
+  const { values, indices } = maxPool2dWithIndices(y, k, { ...o, dilation: oneD(options.dilation, 1) });
+  return { values: squeeze(values, -2), indices: squeeze(indices, -2) };
 }
 
 /** Mean of each window of the last dimension: x [N, C, L] or [C, L]. */
-export function avgPool1d(x: Tensor, kernelSize: Size, { stride, padding, ceilMode, countIncludePad }: AvgPoolOptions = {}): Tensor {
-  if (x.ndim !== 2 && x.ndim !== 3) throw new ShapeError(`avgPool1d: x is ${show(x.shape)}; expected [N, C, L] or [C, L]`);
-  const k = oneD(kernelSize, 1) as Size;
-  return squeeze(avgPool2d(unsqueeze(x, -2), k, { stride: oneD(stride, 1), padding: oneD(padding, 0), ceilMode, countIncludePad }), -2);
-}
-
-/** The rows of window `i` of `out` over `n` elements: from ⌊i n / out⌋ to ⌈(i + 1) n / out⌉. */
-const span = (i: number, n: number, out: number): [number, number] => [Math.floor((i * n) / out), Math.ceil(((i + 1) * n) / out)];
-
-/** Matrix [out, n] that averages the adaptive windows. */
-function averaging(n: number, out: number, dtype: Tensor['dtype']): Tensor {
-  const m = new Float64Array(out * n);
-  for (let i = 0; i < out; i++) {
-    const [a, b] = span(i, n, out);
-    for (let j = a; j < b; j++) m[i * n + j] = 1 / (b - a);
-  }
-  return dtype === 'float64' ? fromTyped(m, [out, n]) : fromTyped(Float32Array.from(m), [out, n]);
-}
-
-/** Output size of an adaptive pooling: null keeps the input's size. */
-export type AdaptiveSize = number | null | readonly (number | null)[];
-
-function adaptiveTarget(name: string, x: Tensor, outputSize: AdaptiveSize): [number, number] {
-  if (x.ndim !== 3 && x.ndim !== 4) throw new ShapeError(`${name}: x is ${show(x.shape)}; expected [N, C, H, W] or [C, H, W]`);
-  const list = Array.isArray(outputSize)
-    ? (outputSize as readonly (number | null)[])
-    : [outputSize as number | null, outputSize as number | null];
-  const target = list.map((v, i) => v ?? x.shape[x.ndim - 2 + i]);
-  if (target.length !== 2 || target.some((v) => !Number.isInteger(v) || v < 0))
-    throw new ValueError(`${name}: the output size ${String(outputSize)} must be a whole number of at least 0, or two of them`);
-  return [target[0], target[1]];
-}
-
-/** Mean over windows chosen so that the output is [..., OH, OW]; null keeps a size. */
-export function adaptiveAvgPool2d(x: Tensor, outputSize: AdaptiveSize): Tensor {
-  const [OH, OW] = adaptiveTarget('adaptiveAvgPool2d', x, outputSize);
-  const [H, W] = [x.shape[x.ndim - 2], x.shape[x.ndim - 1]];
-  if (OH === 0 || OW === 0) return emptyTensor([...x.shape.slice(0, -2), OH, OW], { dtype: x.dtype });
-  if (H % OH === 0 && W % OW === 0 && H > 0 && W > 0) {
-    const K = [H / OH, W / OW] as const;
-    return avgForward('adaptiveAvgPool2d', geometry('adaptiveAvgPool2d', 1, x, K, {}), x);
-  }
-  return matmul(matmul(averaging(H, OH, x.dtype), x), transpose(averaging(W, OW, x.dtype), 0, 1));
-}
-
-/** Mean over windows chosen so that the output is [..., OL]. */
-export function adaptiveAvgPool1d(x: Tensor, outputSize: number): Tensor {
-  return squeeze(adaptiveAvgPool2d(unsqueeze(x, -2), [1, outputSize]), -2);
-}
-
-/** Largest value over windows chosen so that the output is [..., OH, OW]; null keeps a size. */
-export function adaptiveMaxPool2d(x: Tensor, outputSize: AdaptiveSize): Tensor {
-  const name = 'adaptiveMaxPool2d';
-  const [OH, OW] = adaptiveTarget(name, x, outputSize);
-  const [H, W] = [x.shape[x.ndim - 2], x.shape[x.ndim - 1]];
-  if (OH > 0 && OW > 0 && H > 0 && H % OH === 0 && W % OW === 0 && W > 0) return maxPool2d(x, [H / OH, W / OW]);
-  // Uneven windows: the positions are found on the host, the values gathered by the backward's own backward.
-  const q: Geometry = { ...geometry(name, 0, x, 1, {}), out: [...x.shape.slice(0, -2), OH, OW] };
-  const from = dense(x);
-  const index = empty(q.out, 'int32');
-  const values =
-    x.dtype === 'float64'
-      ? new Float64Array(machine.buffer(), from.address, from.numel)
-      : new Float32Array(machine.buffer(), from.address, from.numel);
-  const at = new Int32Array(machine.buffer(), index.address, index.numel);
-  for (let k = 0; k < at.length; k++) {
-    const plane = Math.floor(k / (OH * OW));
-    const [r0, r1] = span(Math.floor(k / OW) % OH, H, OH);
-    const [c0, c1] = span(k % OW, W, OW);
-    let best = r0 * W + c0;
-    for (let r = r0; r < r1; r++)
-      for (let c = c0; c < c1; c++) {
-        const v = values[plane * H * W + r * W + c];
-        if (v > values[plane * H * W + best] || Number.isNaN(v)) best = r * W + c;
-      }
-    at[k] = best;
-  }
-  return gatherPlanes(name, q, x, index);
-}
-
-/** Largest value over windows chosen so that the output is [..., OL]. */
-export function adaptiveMaxPool1d(x: Tensor, outputSize: number): Tensor {
-  return squeeze(adaptiveMaxPool2d(unsqueeze(x, -2), [1, outputSize]), -2);
+export function avgPool1d(x: Tensor, kernelSize: Size, options: AvgPoolOptions = {}): Tensor {
+  const [y, k, o] = flat('avgPool1d', x, kernelSize, options);
+  return squeeze(avgPool2d(y, k, o), -2);
 }
