@@ -109,13 +109,13 @@ class Machine {
         (args[0] as () => void)();
         return null;
       case 'checkpoint': {
-        const f = need(lib, op, 'checkpoint|autograd.checkpoint');
+        const f = need(lib, op, 'autograd.checkpoint');
         return f(...args);
       }
       case 'apply': {
         const spec = this.c.custom?.[String(json[0])];
         if (spec === undefined) throw new CaseFileError(`there is no custom function '${String(json[0])}'`);
-        const make = need(lib, op, 'customFunction|autograd.customFunction');
+        const make = need(lib, op, 'autograd.customFunction');
         return this.applyCustom(make, String(json[0]), spec, args.slice(1) as Tensor[]);
       }
       case 'Tensor.requires_grad_':
@@ -128,23 +128,19 @@ class Machine {
     }
   }
 
-  /** customFunction({ name, forward(ctx, ...inputs), backward(ctx, ...cotangents) }): ctx.save(...) and ctx.saved carry tensors over. */
   applyCustom(make: Fn, name: string, spec: { forward: FunctionSpec; backward: FunctionSpec }, inputs: Tensor[]): unknown {
-    interface Saver {
-      save(...ts: Tensor[]): void;
-      readonly saved: readonly Tensor[];
-    }
+    type Saver = ft.autograd.FunctionContext;
     const custom = make({
       name,
       forward: (saver: Saver, ...args: Tensor[]) => {
         const env: Environment = new Map(spec.forward.params.map((p, i) => [p, args[i]]));
         this.run(spec.forward.program, env);
-        saver.save(...(spec.forward.save ?? []).map((s) => env.get(s) as Tensor));
+        saver.saveForBackward(...(spec.forward.save ?? []).map((s) => env.get(s) as Tensor));
         const results = spec.forward.returns.map((r) => env.get(r as string));
         return results.length === 1 ? results[0] : results;
       },
       backward: (saver: Saver, ...gs: Tensor[]) => {
-        const r = this.closure(spec.backward)(...gs, ...saver.saved);
+        const r = this.closure(spec.backward)(...gs, ...saver.savedTensors);
         return spec.backward.returns.length === 1 ? [r] : r;
       },
     }) as Fn;
@@ -206,25 +202,21 @@ export function runTransform(ctx: Context, c: Case): Difference | null {
   const args = decoder.list(c.args ?? [], 'args');
   const v = decoder.list(c.v ?? [], 'v');
   const kwargs = unmark(decoder.named(c.kwargs ?? {}, 'kwargs'), false, ctx.adapter.lib) as Record<string, unknown>;
-  const find = (name: string): Fn => need(ctx.adapter.lib, c.op, `autograd.${name}|func.${name}|${name}`);
   let result: unknown;
   if (c.op.startsWith('autograd.functional.')) {
-    const f = find(c.op.slice('autograd.functional.'.length));
+    const f = need(ctx.adapter.lib, c.op, c.op);
     result = c.v === undefined ? f(fn, args) : f(fn, args, v);
   } else {
     const names = c.op
       .split('.')
       .slice(1)
       .map((n) => n.replace(/_([a-z])/g, (_, l: string) => l.toUpperCase()));
-    // 'grad' at the top level of the library takes tensors; the one of functions is in autograd.func or func
-    const transform = (name: string): Fn =>
-      need(
-        ctx.adapter.lib,
-        c.op,
-        name === 'grad' ? 'func.grad|autograd.func.grad|autograd.gradOf' : `func.${name}|autograd.${name}|${name}`,
-      );
-    if (names[0] === 'jvp' || names[0] === 'vjp') result = transform(names[0])(fn, args, v);
-    else {
+    const transform = (name: string): Fn => need(ctx.adapter.lib, c.op, `func.${name}`);
+    if (names[0] === 'jvp') result = transform('jvp')(fn, args, v);
+    else if (names[0] === 'vjp') {
+      const [value, pullBack] = transform('vjp')(fn, ...args) as [unknown, Fn];
+      result = [value, pullBack(v.length === 1 ? v[0] : v)];
+    } else {
       const { in_dims, out_dims, argnums } = kwargs;
       const outer = { ...(in_dims !== undefined ? { inDims: in_dims } : {}), ...(out_dims !== undefined ? { outDims: out_dims } : {}) };
       const inner = argnums !== undefined ? { argnums } : {};

@@ -3,9 +3,13 @@
 import './tensor/methods.ts';
 import './autograd/setup.ts';
 
-export { type BackwardOptions, backward, detectAnomaly, grad } from './autograd/engine.ts';
-export * as autograd from './autograd/index.ts';
+export { detectAnomaly } from './autograd/anomaly.ts';
+export { checkpoint } from './autograd/checkpoint.ts';
+export { type BackwardOptions, backward, grad } from './autograd/engine.ts';
+export { customFunction } from './autograd/function.ts';
 export { enableGrad, isGradEnabled, noGrad, setGradEnabled } from './autograd/mode.ts';
+export * as autograd from './func/autograd.ts';
+export * as func from './func/index.ts';
 export * from './ops/activations.ts';
 export * from './ops/cast.ts';
 export * from './ops/create.ts';

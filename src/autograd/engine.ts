@@ -1,10 +1,11 @@
 // Reverse mode: an iterative sweep over the recorded nodes, latest first.
 
-import { GradError, ShapeError } from '../runtime/errors.ts';
+import { GradError, ShapeError, ValueError } from '../runtime/errors.ts';
 import { collecting, type Disposable } from '../runtime/memory.ts';
-import { isFloating } from '../tensor/dtype.ts';
-import { sameShape, show } from '../tensor/shape.ts';
+import type { DType } from '../tensor/dtype.ts';
+import { type Shape, sameShape, show } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
+import { anomalyEnabled, checkBackward } from './anomaly.ts';
 import { setGradEnabled } from './mode.ts';
 import { type Edge, edgeOf, type GradNode } from './node.ts';
 
@@ -12,24 +13,13 @@ import { type Edge, edgeOf, type GradNode } from './node.ts';
 export interface GradOps {
   add(a: Tensor, b: Tensor): Tensor;
   addInPlace(a: Tensor, b: Tensor): void;
-  ones(like: Tensor): Tensor;
+  /** A tensor of the same shape and dtype with one value everywhere. */
+  fill(like: Tensor, value: number): Tensor;
+  zeros(shape: Shape, dtype: DType): Tensor;
   clone(a: Tensor): Tensor;
   cast(a: Tensor, dtype: Tensor['dtype']): Tensor;
-  hasNaN(a: Tensor): boolean;
 }
 export const gradOps: { ops: GradOps | null } = { ops: null };
-
-let anomaly = false;
-/** While `fn` runs, backward checks every gradient and names the first operation that made a NaN. */
-export function detectAnomaly<T>(fn: () => T): T {
-  const old = anomaly;
-  anomaly = true;
-  try {
-    return fn();
-  } finally {
-    anomaly = old;
-  }
-}
 
 export interface BackwardOptions {
   /** Keep the saved tensors so that backward can run again. Default: the value of createGraph. */
@@ -79,145 +69,230 @@ function towards(nodes: readonly GradNode[], targets: ReadonlySet<GradNode>, lea
   return useful;
 }
 
-function sweep(
-  roots: readonly Tensor[],
-  cotangents: readonly Tensor[],
-  options: BackwardOptions,
-  inputs: readonly Tensor[] | null,
-): (Tensor | null)[] {
-  const ops = gradOps.ops as GradOps;
-  const createGraph = options.createGraph ?? false;
-  const retainGraph = options.retainGraph ?? createGraph;
-  const pending = new Map<GradNode, (Pending | null)[]>();
-  const captured: (Tensor | null)[] = inputs === null ? [] : inputs.map(() => null);
-  const wanted = new Map<GradNode, { nr: number; at: number }[]>();
-  const wantedLeaves = new Map<Tensor, number[]>();
-  inputs?.forEach((t, at) => {
-    const e = edgeOf(t);
-    if (e.leaf !== null) wantedLeaves.set(e.leaf, [...(wantedLeaves.get(e.leaf) ?? []), at]);
-    else wanted.set(e.node as GradNode, [...(wanted.get(e.node as GradNode) ?? []), { nr: e.nr, at }]);
-  });
+/** What a sweep is asked for: gradients of these edges in place of `.grad` of the leaves. */
+export type Target = Edge;
 
-  const addTo = (old: Pending, grad: Tensor, owned: boolean): Pending => {
-    if (!createGraph && old.owned && old.grad.contiguousNow && old.grad.storage.refs === 1) {
-      ops.addInPlace(old.grad, grad);
+/** A leaf whose hooks must see the whole gradient: contributions gather until every edge towards the leaf is settled. */
+interface Watched {
+  pending: Pending | null;
+  /** Edges of nodes that have not run yet. */
+  missing: number;
+}
+
+/** One run of backward. */
+class Sweep {
+  readonly #ops = gradOps.ops as GradOps;
+  readonly #createGraph: boolean;
+  readonly #retainGraph: boolean;
+  readonly #targets: readonly Target[] | null;
+  readonly #since: number;
+  readonly #pending = new Map<GradNode, (Pending | null)[]>();
+  readonly #watched = new Map<Tensor, Watched>();
+  readonly #wanted = new Map<GradNode, { nr: number; at: number }[]>();
+  readonly #wantedLeaves = new Map<Tensor, number[]>();
+  readonly captured: (Tensor | null)[];
+
+  constructor(options: BackwardOptions, targets: readonly Target[] | null, since: number) {
+    this.#since = since;
+    this.#createGraph = options.createGraph ?? false;
+    this.#retainGraph = options.retainGraph ?? this.#createGraph;
+    this.#targets = targets;
+    this.captured = targets === null ? [] : targets.map(() => null);
+    targets?.forEach((e, at) => {
+      if (e.leaf !== null) this.#wantedLeaves.set(e.leaf, [...(this.#wantedLeaves.get(e.leaf) ?? []), at]);
+      else this.#wanted.set(e.node as GradNode, [...(this.#wanted.get(e.node as GradNode) ?? []), { nr: e.nr, at }]);
+    });
+  }
+
+  run(roots: readonly Edge[], cotangents: readonly Tensor[]): (Tensor | null)[] {
+    const before = setGradEnabled(this.#createGraph);
+    try {
+      const nodes = reachable(roots.flatMap((e) => (e.node === null ? [] : [e.node])));
+      const useful = this.#targets === null ? null : towards(nodes, new Set(this.#wanted.keys()), new Set(this.#wantedLeaves.keys()));
+      const mayRun = (node: GradNode): boolean => node.sequence >= this.#since && (useful === null || useful.has(node));
+      for (const node of nodes) {
+        if (!mayRun(node)) continue;
+        for (const e of node.edges) if (e !== null && e.leaf !== null) this.#watch(e.leaf);
+      }
+      roots.forEach((e, i) => {
+        this.#deliver(e, cotangents[i], false);
+      });
+      for (const node of nodes) {
+        const list = this.#pending.get(node);
+        const runs = mayRun(node);
+        if (list !== undefined) {
+          this.#pending.delete(node);
+          this.#arrive(node, list);
+          if (runs) this.#runNode(node, list);
+        }
+        if (runs && this.#watched.size > 0) this.#settle(node);
+      }
+      for (const [leaf, w] of this.#watched) if (w.pending !== null) this.#finish(leaf, w.pending);
+    } finally {
+      setGradEnabled(before);
+    }
+    return this.captured;
+  }
+
+  #watch(leaf: Tensor): void {
+    if (!leaf.hasHooks || this.#since > 0) return;
+    const w = this.#watched.get(leaf);
+    if (w === undefined) this.#watched.set(leaf, { pending: null, missing: 1 });
+    else w.missing++;
+  }
+
+  /** After `node` has run: leaves that wait for no other node get their gradient. */
+  #settle(node: GradNode): void {
+    for (const e of node.edges) {
+      if (e === null || e.leaf === null) continue;
+      const w = this.#watched.get(e.leaf);
+      if (w === undefined || --w.missing > 0) continue;
+      this.#watched.delete(e.leaf);
+      if (w.pending !== null) this.#finish(e.leaf, w.pending);
+    }
+  }
+
+  /** The gradients of a node's results are complete: hooks, retained gradients, captured ones. */
+  #arrive(node: GradNode, list: (Pending | null)[]): void {
+    for (let nr = 0; nr < list.length; nr++) {
+      const p = list[nr];
+      if (p === null || p === undefined) continue;
+      for (const hook of node.sequence < this.#since ? [] : [...(node.hooks?.get(nr) ?? [])]) {
+        p.owned = false;
+        p.grad = checkHook(node.outputs[nr].shape, hook(p.grad)) ?? p.grad;
+      }
+      const kept = node.retained?.get(nr);
+      if (kept !== undefined && this.#targets === null) {
+        p.owned = false;
+        const old = kept.gradInternal;
+        kept.grad = old === null ? p.grad : this.#ops.add(old, p.grad);
+      }
+    }
+    for (const w of this.#wanted.get(node) ?? []) {
+      const p = list[w.nr];
+      if (p !== null && p !== undefined) {
+        p.owned = false;
+        this.captured[w.at] = p.grad;
+      }
+    }
+  }
+
+  #runNode(node: GradNode, list: readonly (Pending | null)[]): void {
+    const saved = node.savedTensors();
+    const made: Disposable[] = [];
+    const early = !this.#createGraph && !node.user;
+    const grads = list.map((p) => p?.grad ?? null);
+    const results = early ? collecting(made, () => node.vjp(grads, saved, node)) : node.vjp(grads, saved, node);
+    if (anomalyEnabled()) checkBackward(node, results);
+    const delivered = new Set<unknown>();
+    for (let i = 0; i < node.edges.length; i++) {
+      const edge = node.edges[i];
+      const g = results[i];
+      if (edge === null || g === null || g === undefined) continue;
+      // One handle may serve several edges; then none of them owns it.
+      const shared = delivered.has(g) || grads.includes(g) || results.indexOf(g, i + 1) >= 0;
+      delivered.add(g);
+      this.#deliver(edge, g, early && !shared);
+    }
+    if (early) {
+      for (const h of made) if (!delivered.has(h)) h.dispose();
+      for (const p of list) if (p !== null && p !== undefined && p.owned && !delivered.has(p.grad)) p.grad.dispose();
+    }
+    if (!this.#retainGraph) node.release();
+  }
+
+  #deliver(edge: Edge, given: Tensor, givenOwned: boolean): void {
+    let [grad, owned] = [given, givenOwned];
+    const leaf = edge.leaf;
+    if (leaf !== null) {
+      if (leaf.dtype !== grad.dtype) {
+        grad = this.#ops.cast(given, leaf.dtype);
+        if (owned) given.dispose();
+        owned = !this.#createGraph;
+      }
+      const w = this.#watched.get(leaf);
+      if (w === undefined) this.#finish(leaf, { grad, owned });
+      else w.pending = w.pending === null ? { grad, owned } : this.#addTo(w.pending, grad, owned);
+      return;
+    }
+    const node = edge.node as GradNode;
+    let list = this.#pending.get(node);
+    if (list === undefined) this.#pending.set(node, (list = new Array<Pending | null>(node.outputs.length).fill(null)));
+    const old = list[edge.nr];
+    list[edge.nr] = old === null || old === undefined ? { grad, owned } : this.#addTo(old, grad, owned);
+  }
+
+  #addTo(old: Pending, grad: Tensor, owned: boolean): Pending {
+    if (!this.#createGraph && old.owned && old.grad.contiguousNow && old.grad.storage.refs === 1) {
+      this.#ops.addInPlace(old.grad, grad);
       if (owned) grad.dispose();
       return old;
     }
-    const sum = ops.add(old.grad, grad);
+    const sum = this.#ops.add(old.grad, grad);
     if (old.owned) old.grad.dispose();
     if (owned) grad.dispose();
-    return { grad: sum, owned: !createGraph };
-  };
-  const toLeaf = (leaf: Tensor, first: Tensor, firstOwned: boolean): void => {
+    return { grad: sum, owned: !this.#createGraph };
+  }
+
+  /** Hooks of a leaf, then its `.grad` or the place of a target. */
+  #finish(leaf: Tensor, { grad: first, owned: firstOwned }: Pending): void {
     let [grad, owned] = [first, firstOwned];
-    for (const hook of leaf.hooks ?? []) {
+    for (const hook of this.#since > 0 ? [] : [...(leaf.hooks ?? [])]) {
       owned = false;
-      grad = hook(grad) ?? grad;
+      grad = checkHook(leaf.shape, hook(grad)) ?? grad;
     }
-    const places = wantedLeaves.get(leaf);
-    if (inputs !== null) {
+    if (this.#targets !== null) {
+      const places = this.#wantedLeaves.get(leaf);
       for (const at of places ?? []) {
-        const old = captured[at];
-        captured[at] = old === null ? grad : ops.add(old, grad);
+        const old = this.captured[at];
+        this.captured[at] = old === null ? grad : this.#ops.add(old, grad);
       }
       if (places === undefined && owned) grad.dispose();
       return;
     }
+    this.#accumulate(leaf, grad, owned);
+    for (const hook of [...(leaf.postHooks ?? [])]) hook(leaf);
+  }
+
+  #accumulate(leaf: Tensor, grad: Tensor, owned: boolean): void {
     const old = leaf.gradInternal;
     if (old !== null) {
-      if (createGraph || old.requiresGrad || !old.contiguousNow) leaf.gradInternal = ops.add(old, grad);
-      else ops.addInPlace(old, grad);
+      if (this.#createGraph || old.requiresGrad || !old.contiguousNow) leaf.gradInternal = this.#ops.add(old, grad);
+      else this.#ops.addInPlace(old, grad);
       if (owned) grad.dispose();
       return;
     }
     // Take the gradient over when nobody else shows its storage, so that no copy is made.
-    if (createGraph || (owned && grad.contiguousNow && grad.storage.refs === 1)) leaf.gradInternal = grad;
+    if (this.#createGraph || (owned && grad.contiguousNow && grad.storage.refs === 1)) leaf.gradInternal = grad;
     else {
-      leaf.gradInternal = ops.clone(grad);
+      leaf.gradInternal = this.#ops.clone(grad);
       if (owned) grad.dispose();
     }
     if (!owned) leaf.exposeGrad();
-  };
-  const deliver = (edge: Edge, grad: Tensor, owned: boolean): void => {
-    if (edge.leaf !== null) {
-      if (edge.leaf.dtype !== grad.dtype) toLeaf(edge.leaf, ops.cast(grad, edge.leaf.dtype), !createGraph);
-      else toLeaf(edge.leaf, grad, owned);
-      return;
-    }
-    const node = edge.node as GradNode;
-    let list = pending.get(node);
-    if (list === undefined) pending.set(node, (list = new Array<Pending | null>(node.outputs.length).fill(null)));
-    const old = list[edge.nr];
-    list[edge.nr] = old === null || old === undefined ? { grad, owned } : addTo(old, grad, owned);
-  };
-
-  const rootNodes: GradNode[] = [];
-  const before = setGradEnabled(createGraph);
-  try {
-    roots.forEach((t) => {
-      const e = edgeOf(t);
-      if (e.node !== null) rootNodes.push(e.node);
-    });
-    const nodes = reachable(rootNodes);
-    const useful = inputs === null ? null : towards(nodes, new Set(wanted.keys()), new Set(wantedLeaves.keys()));
-    roots.forEach((t, i) => deliver(edgeOf(t), cotangents[i], false));
-    for (const node of nodes) {
-      const list = pending.get(node);
-      if (list === undefined) continue;
-      pending.delete(node);
-      for (let nr = 0; nr < list.length; nr++) {
-        const p = list[nr];
-        if (p === null || p === undefined) continue;
-        for (const hook of node.hooks?.get(nr) ?? []) {
-          p.owned = false;
-          p.grad = hook(p.grad) ?? p.grad;
-        }
-        const kept = node.retained?.get(nr);
-        if (kept !== undefined && inputs === null) {
-          p.owned = false;
-          kept.grad = p.grad;
-        }
-      }
-      for (const w of wanted.get(node) ?? []) {
-        const p = list[w.nr];
-        if (p !== null && p !== undefined) {
-          p.owned = false;
-          captured[w.at] = p.grad;
-        }
-      }
-      if (useful !== null && !useful.has(node)) continue;
-      const saved = node.savedTensors();
-      const made: Disposable[] = [];
-      const early = !createGraph && !node.user;
-      const grads = list.map((p) => p?.grad ?? null);
-      const results = early ? collecting(made, () => node.vjp(grads, saved, node)) : node.vjp(grads, saved, node);
-      if (anomaly) {
-        for (const r of results) {
-          if (r !== null && isFloating(r.dtype) && ops.hasNaN(r))
-            throw new GradError(`backward: ${node.name} made a NaN in a gradient of shape ${show(r.shape)}; look at its inputs`);
-        }
-      }
-      const delivered = new Set<unknown>();
-      for (let i = 0; i < node.edges.length; i++) {
-        const edge = node.edges[i];
-        const g = results[i];
-        if (edge === null || g === null || g === undefined) continue;
-        // One handle may serve several edges; then none of them owns it.
-        const shared = delivered.has(g) || grads.includes(g) || results.indexOf(g, i + 1) >= 0;
-        delivered.add(g);
-        deliver(edge, g, early && !shared);
-      }
-      if (early) {
-        for (const h of made) if (!delivered.has(h)) h.dispose();
-        for (const p of list) if (p !== null && p !== undefined && p.owned && !delivered.has(p.grad)) p.grad.dispose();
-      }
-      if (!retainGraph) node.release();
-    }
-  } finally {
-    setGradEnabled(before);
   }
-  return captured;
+}
+
+/** What a hook gave: a tensor of the gradient's shape, or nothing. */
+function checkHook(shape: Shape, got: unknown): Tensor | null {
+  if (got === undefined || got === null) return null;
+  if (!(got instanceof Tensor)) throw new GradError(`hook: must return a tensor or nothing, got ${typeof got}`);
+  if (!sameShape(got.shape, shape))
+    throw new ShapeError(`hook: returned a gradient of shape ${show(got.shape)}; the tensor's shape is ${show(shape)}`);
+  return got;
+}
+
+/**
+ * Gradients of `roots`, weighted by `cotangents`, at the targets; into `.grad` of the leaves when there are none. With `since`, nodes older
+ * than that belong to another sweep: they may be targets, but neither they nor the hooks of leaves run.
+ */
+export function sweep(
+  roots: readonly Edge[],
+  cotangents: readonly Tensor[],
+  options: BackwardOptions,
+  targets: readonly Target[] | null,
+  since = 0,
+): (Tensor | null)[] {
+  return new Sweep(options, targets, since).run(roots, cotangents);
 }
 
 function startCotangent(what: string, t: Tensor, given: Tensor | null | undefined): Tensor {
@@ -231,7 +306,7 @@ function startCotangent(what: string, t: Tensor, given: Tensor | null | undefine
       throw new GradError(
         `${what}: a tensor of shape ${show(t.shape)} is no scalar; reduce it (sum, mean) or give a gradient of its shape`,
       );
-    return ops.ones(t);
+    return ops.fill(t, 1);
   }
   if (!sameShape(given.shape, t.shape))
     throw new ShapeError(`${what}: the gradient has shape ${show(given.shape)}, but the tensor has ${show(t.shape)}`);
@@ -240,35 +315,56 @@ function startCotangent(what: string, t: Tensor, given: Tensor | null | undefine
 
 /** Accumulates into `.grad` of every leaf the derivative of `t` (a scalar, or weighted by `gradient`). */
 export function backward(t: Tensor, options: BackwardOptions & { gradient?: Tensor | null } = {}): void {
-  sweep([t], [startCotangent('backward', t, options.gradient)], options, null);
+  const start = startCotangent('backward', t, options.gradient);
+  sweep([edgeOf(t)], [start], options, null);
+}
+
+export interface GradOptions extends BackwardOptions {
+  /** Weights of the outputs; a scalar output needs none. */
+  gradOutputs?: readonly (Tensor | null)[] | Tensor;
+  /** Give null for an input that the outputs do not depend on, in place of an error. */
+  allowUnused?: boolean;
+  /** Give zeros for an input that the outputs do not depend on. */
+  materializeGrads?: boolean;
 }
 
 /**
  * Gradients of the outputs (weighted by gradOutputs) with respect to the inputs, without touching `.grad`. An input that the outputs
- * do not depend on is a GradError, or null with `allowUnused`.
+ * do not depend on is a GradError; it gives null with `allowUnused`, zeros with `materializeGrads`.
  */
 export function grad(
   outputs: Tensor | readonly Tensor[],
   inputs: Tensor | readonly Tensor[],
-  options: BackwardOptions & { gradOutputs?: readonly (Tensor | null)[] | Tensor; allowUnused?: boolean } = {},
+  options?: GradOptions & { allowUnused?: false },
+): Tensor[];
+export function grad(
+  outputs: Tensor | readonly Tensor[],
+  inputs: Tensor | readonly Tensor[],
+  options: GradOptions & { materializeGrads: true },
+): Tensor[];
+export function grad(outputs: Tensor | readonly Tensor[], inputs: Tensor | readonly Tensor[], options?: GradOptions): (Tensor | null)[];
+export function grad(
+  outputs: Tensor | readonly Tensor[],
+  inputs: Tensor | readonly Tensor[],
+  options: GradOptions = {},
 ): (Tensor | null)[] {
   const outs = outputs instanceof Tensor ? [outputs] : [...outputs];
   const ins = inputs instanceof Tensor ? [inputs] : [...inputs];
   const given = options.gradOutputs instanceof Tensor ? [options.gradOutputs] : (options.gradOutputs ?? []);
+  if (options.gradOutputs !== undefined && given.length !== outs.length)
+    throw new ValueError(`grad: ${given.length} gradOutputs for ${outs.length} output(s); give one for each (null for a scalar)`);
   for (const t of ins)
     if (!t.requiresGrad)
       throw new GradError(`grad: an input of shape ${show(t.shape)} does not require gradients; set requiresGrad before it is used`);
-  const result = sweep(
-    outs,
-    outs.map((t, i) => startCotangent('grad', t, given[i])),
-    options,
-    ins,
-  );
-  result.forEach((g, i) => {
-    if (g === null && !options.allowUnused)
-      throw new GradError(
-        `grad: output does not depend on input ${i} of shape ${show(ins[i].shape)}; pass { allowUnused: true } to get null for it`,
-      );
+  const starts = outs.map((t, i) => startCotangent('grad', t, given[i]));
+  const result = sweep(outs.map(edgeOf), starts, options, ins.map(edgeOf));
+  const ops = gradOps.ops as GradOps;
+  return result.map((g, i) => {
+    if (g !== null) return g;
+    if (options.materializeGrads) return ops.fill(ins[i], 0);
+    if (options.allowUnused) return null;
+    throw new GradError(
+      `grad: the output does not depend on input ${i} of shape ${show(ins[i].shape)}; pass { allowUnused: true } to get null for it, or { materializeGrads: true } for zeros`,
+    );
   });
-  return result;
 }

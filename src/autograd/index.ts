@@ -1,4 +1,14 @@
 // Functions around automatic differentiation.
 
-export { type BackwardOptions, backward, detectAnomaly, grad } from './engine.ts';
+export { anomalyEnabled as isAnomalyEnabled, detectAnomaly, setDetectAnomaly } from './anomaly.ts';
+export { checkpoint } from './checkpoint.ts';
+export { type BackwardOptions, backward, type GradOptions, grad } from './engine.ts';
+export {
+  CustomFunction as Function,
+  customFunction,
+  type FunctionContext,
+  type FunctionDefinition,
+  type FunctionGradient,
+  type FunctionResult,
+} from './function.ts';
 export { enableGrad, isGradEnabled, noGrad, setGradEnabled } from './mode.ts';

@@ -4,6 +4,7 @@ import { GradError } from '../runtime/errors.ts';
 import type { DType } from '../tensor/dtype.ts';
 import type { Shape } from '../tensor/shape.ts';
 import type { GradHook, Tensor } from '../tensor/tensor.ts';
+import { anomalyEnabled, checkForward, userLine } from './anomaly.ts';
 import { isGradEnabled } from './mode.ts';
 
 /** Gradients of the results (null: none arrived) and the saved tensors to gradients of the inputs (null: none). */
@@ -17,6 +18,23 @@ export interface Edge {
 }
 
 let nextSequence = 0;
+/** The number that the next node will have: nodes with a smaller one are older. */
+export const sequenceNow = (): number => nextSequence;
+
+let structureOnly = false;
+const noVjp: Vjp = () => {
+  throw new GradError('backward: this graph was recorded for its structure only');
+};
+/** Runs `fn` recording which operation depends on which, but neither what they need for backward nor how to do it (checkpoints). */
+export function recordStructure<T>(fn: () => T): T {
+  const old = structureOnly;
+  structureOnly = true;
+  try {
+    return fn();
+  } finally {
+    structureOnly = old;
+  }
+}
 
 export class GradNode {
   readonly name: string;
@@ -31,19 +49,23 @@ export class GradNode {
   hooks: Map<number, GradHook[]> | null = null;
   /** Results that keep their gradient (retainGrad). */
   retained: Map<number, Tensor> | null = null;
+  /** The user's line that made this node, noted in anomaly mode. */
+  calledAt: string | null = null;
 
   constructor(name: string, inputs: readonly (Tensor | null)[], saved: readonly Tensor[], vjp: Vjp, user = false) {
     this.name = name;
-    this.vjp = vjp;
+    this.vjp = structureOnly ? noVjp : vjp;
     this.user = user;
     this.edges = inputs.map((t) => (t !== null && t.requiresGrad ? edgeOf(t) : null));
     this.saved = null;
     this.#versions = [];
+    if (anomalyEnabled()) this.calledAt = userLine();
     this.setSaved(saved);
   }
 
   /** Takes hold of what backward will need, as it is now. */
   setSaved(saved: readonly Tensor[]): void {
+    if (structureOnly) return;
     for (const t of saved) t.storage.retain();
     this.release();
     this.saved = saved;
@@ -81,21 +103,25 @@ export class GradNode {
     return saved;
   }
 
-  /** Drops the saved tensors; their memory returns at once where nobody else holds it. */
+  /** Drops the saved tensors; their memory returns at once where nobody else holds it. A node without any can run again. */
   release(): void {
     const saved = this.saved;
-    if (saved === null) return;
+    if (saved === null || saved.length === 0) return;
     this.saved = null;
     for (const t of saved) t.storage.release();
   }
 }
 
-/** Makes a view's place in the graph current after its base was changed in place. Set by src/ops/view.ts. */
+/** Makes a view's place in the graph current after its base was changed in place. Set by src/ops/inplace.ts. */
 export const viewSupport: { refresh: ((t: Tensor) => void) | null } = { refresh: null };
+/** Looks a view's node up anew when its base was changed in place since. */
+export function refresh(t: Tensor): void {
+  if (t.base !== null && t.baseEpoch !== t.base.epoch) viewSupport.refresh?.(t);
+}
 
 /** Where the gradient of `t` goes. */
 export function edgeOf(t: Tensor): Edge {
-  if (t.base !== null && t.baseEpoch !== t.base.epoch) viewSupport.refresh?.(t);
+  refresh(t);
   return t.node !== null ? { node: t.node, nr: t.outputNr, leaf: null } : { node: null, nr: 0, leaf: t };
 }
 
@@ -104,7 +130,6 @@ export function mustRecord(inputs: readonly (Tensor | null)[]): boolean {
   if (!isGradEnabled()) return false;
   for (const t of inputs) {
     if (t === null) continue;
-    if (t.base !== null && t.baseEpoch !== t.base.epoch) viewSupport.refresh?.(t);
     if (t.requiresGrad) return true;
   }
   return false;
@@ -119,6 +144,7 @@ export function record(
   vjp: Vjp,
   user = false,
 ): GradNode {
+  if (anomalyEnabled()) checkForward(name, inputs, outputs);
   const node = new GradNode(name, inputs, saved, vjp, user);
   for (let i = 0; i < outputs.length; i++) attach(outputs[i], node);
   return node;
@@ -126,6 +152,9 @@ export function record(
 
 /** Makes `t` the next result of `node`. */
 export function attach(t: Tensor, node: GradNode): void {
+  if (t.retainsGrad) t.node?.retained?.delete(t.outputNr);
   t.node = node;
   t.outputNr = node.outputs.push({ shape: t.shape, dtype: t.dtype }) - 1;
+  // a retained gradient is that of the tensor as it is now
+  if (t.retainsGrad) (node.retained ??= new Map()).set(t.outputNr, t);
 }

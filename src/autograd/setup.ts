@@ -3,10 +3,11 @@
 import { to } from '../ops/cast.ts';
 import { apply } from '../ops/elementwise-apply.ts';
 import { copy, empty, ewise, fill, loadProgram, type Program } from '../ops/raw.ts';
-import { dataSync } from '../ops/read.ts';
+import { numbersSync } from '../ops/read.ts';
 import { input, add as sum } from '../ops/scalar.ts';
 import { clone } from '../ops/view.ts';
 import { computeTypeOf } from '../tensor/dtype.ts';
+import { anomalyReads } from './anomaly.ts';
 import { gradOps } from './engine.ts';
 import { isGradEnabled } from './mode.ts';
 
@@ -20,12 +21,18 @@ gradOps.ops = {
     ewise('accumulate', addProgram, [a], [a, b], [], computeTypeOf[a.dtype]);
     a.storage.version++;
   },
-  ones(like) {
+  fill(like, value) {
     const t = empty(like.shape, like.dtype);
-    fill(t, 1);
+    fill(t, value);
+    return t;
+  },
+  zeros(shape, dtype) {
+    const t = empty(shape, dtype);
+    fill(t, 0);
     return t;
   },
   clone: (a) => (isGradEnabled() ? clone(a) : copy(a)),
   cast: to,
-  hasNaN: (a) => (dataSync(a) as Float32Array).some(Number.isNaN),
 };
+
+anomalyReads.numbers = numbersSync;

@@ -355,15 +355,15 @@ export function applyInPlace(
   const ins = p.ins.map((t) =>
     t !== self && t.storage === self.storage && !(t.offset === self.offset && sameShape(t.strides, self.strides)) ? copy(t) : t,
   );
-  rebase(op.name, self, ins, () => {
-    const plan = planBackward(p.kernel);
-    const old = plan.reads.includes(0) && p.ins[0] === self ? copy(self) : self;
-    const insForSaving = [old, ...ins.slice(1)];
-    return {
-      run: () => applyKernel(p.kernel, ins, p.params, p.compute, self.dtype, self),
-      gradient: () => kernelGradient(p.kernel, ins, p.params, self, insForSaving),
-    };
-  });
+  rebase(op.name, self, p.ins, () => ({
+    run: () => applyKernel(p.kernel, ins, p.params, p.compute, self.dtype, self),
+    gradient: () => {
+      // what backward reads is kept as it was before the change
+      const { reads } = planBackward(p.kernel);
+      const before = ins.map((t, i) => (t.storage === self.storage && reads.includes(i) ? copy(t) : t));
+      return kernelGradient(p.kernel, ins, p.params, self, before);
+    },
+  }));
   return self;
 }
 

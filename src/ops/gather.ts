@@ -1,7 +1,7 @@
 // Gather, scatter and whole slices at the positions that index tensors hold, with gradients.
 
 import { mustRecord, record } from '../autograd/node.ts';
-import { DTypeError, ShapeError, ValueError } from '../runtime/errors.ts';
+import { DTypeError, IndexError, ShapeError, ValueError } from '../runtime/errors.ts';
 import { isFloating } from '../tensor/dtype.ts';
 import { broadcastShapes, normalizeDim, type Shape, sameShape, show } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
@@ -10,6 +10,8 @@ import { copy_, mul, where } from './elementwise.ts';
 import { type Scalar, scalarValue } from './elementwise-apply.ts';
 import { gatherRaw, indexRaw, type ScatterMode } from './gather-raw.ts';
 import { alias, cast, copy, dense, empty, fill } from './raw.ts';
+import { itemSync } from './read.ts';
+import { reduceRaw } from './reduce.ts';
 import { embed, expand, flatten, narrow, reshape } from './view.ts';
 
 /** The index as int64; DTypeError for anything that is no integer. */
@@ -17,6 +19,14 @@ export function checkIndex(name: string, index: Tensor): Tensor {
   if (index.dtype !== 'int64' && index.dtype !== 'int32' && index.dtype !== 'uint8')
     throw new DTypeError(`${name}: the index is ${index.dtype}; it must be int64, int32 or uint8`);
   return cast(index, 'int64');
+}
+
+/** The positions of gather and scatter count from 0: IndexError for a negative one, which would be taken for a distance from the end. */
+function refuseNegative(name: string, index: Tensor, x: Tensor, d: number): void {
+  if (index.numel === 0) return;
+  const all = index.shape.map((_, i) => i);
+  const low = itemSync(reduceRaw(name, 'min', index, all, false, index.dtype));
+  if (low < 0) throw new IndexError(`${name}: index ${low} is negative; along dim ${d} of x, shape ${show(x.shape)}, positions count from 0`);
 }
 
 const zerosOf = (shape: Shape, like: Tensor): Tensor => {
@@ -134,6 +144,7 @@ export function gather(x: Tensor, dim: number, index: Tensor): Tensor {
     return reshape(gather(lift(x), 0, lift(idx)), index.shape);
   }
   if (index.numel === 0 && index.ndim !== x.ndim) return empty(index.shape, x.dtype);
+  refuseNegative('gather', idx, x, d);
   if (index.ndim !== x.ndim || index.shape.some((n, i) => i !== d && n > x.shape[i])) {
     throw new ShapeError(
       `gather: the index has shape ${show(index.shape)} and x has ${show(x.shape)}; they need equally many dimensions, and the index may be longer along dim ${d} only`,
@@ -165,6 +176,7 @@ export function checkScatter(name: string, x: Tensor, d: number, index: Tensor, 
       `${name}: the index has shape ${show(index.shape)}, src ${show(src.shape)} and x ${show(x.shape)}; they need equally many dimensions, and the index may exceed neither src nor (along other dimensions than ${d}) x`,
     );
   }
+  refuseNegative(name, idx, x, d);
   return idx;
 }
 

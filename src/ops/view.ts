@@ -5,6 +5,7 @@ import { mustRecord, record, type Vjp } from '../autograd/node.ts';
 import { IndexError, ShapeError } from '../runtime/errors.ts';
 import { checkSizes, inferShape, normalizeDim, numelOf, type Shape, sameShape, show, viewStrides } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { geometryOf, paste } from './geometry.ts';
 import { makeView } from './inplace.ts';
 import { alias, copy, copyInto, empty, fill } from './raw.ts';
 
@@ -14,9 +15,10 @@ const through =
 
 /** The same elements under another shape (one size may be -1); a view where the layout allows, else a copy. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
+  const from = x.shape; // what backward keeps in place of the tensor
   const target = inferShape('reshape', shape, x.numel, x.shape);
   const strides = viewStrides(x.shape, x.strides, target);
-  const back = through((g) => reshape(g, x.shape));
+  const back = through((g) => reshape(g, from));
   if (strides !== null) return makeView('reshape', x, target, strides, x.offset, back);
   const out = alias(copy(x), target, null, 0);
   if (mustRecord([x])) record('reshape', [x], [out], [], back);
@@ -25,6 +27,7 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
 
 /** As reshape, but never copies: ShapeError when the layout does not allow a view. */
 export function view(x: Tensor, shape: Shape): Tensor {
+  const from = x.shape; // what backward keeps in place of the tensor
   const target = inferShape('view', shape, x.numel, x.shape);
   const strides = viewStrides(x.shape, x.strides, target);
   if (strides === null)
@@ -37,7 +40,7 @@ export function view(x: Tensor, shape: Shape): Tensor {
     target,
     strides,
     x.offset,
-    through((g) => reshape(g, x.shape)),
+    through((g) => reshape(g, from)),
   );
 }
 
@@ -78,6 +81,7 @@ export const sumToSlot: { fn: ((g: Tensor, shape: Shape) => Tensor) | null } = {
 
 /** Repeats dimensions of size 1 without copying; -1 keeps a size; new dimensions may be added in front. */
 export function expand(x: Tensor, shape: Shape): Tensor {
+  const from = x.shape; // what backward keeps in place of the tensor
   checkSizes('expand', shape, true);
   const lead = shape.length - x.ndim;
   if (lead < 0) throw new ShapeError(`expand: ${show(shape)} has fewer dimensions than the tensor's shape ${show(x.shape)}`);
@@ -104,12 +108,13 @@ export function expand(x: Tensor, shape: Shape): Tensor {
     target,
     strides,
     x.offset,
-    through((g) => (sumToSlot.fn as (g: Tensor, s: Shape) => Tensor)(g, x.shape)),
+    through((g) => (sumToSlot.fn as (g: Tensor, s: Shape) => Tensor)(g, from)),
   );
 }
 
 /** Inserts a dimension of size 1. */
 export function unsqueeze(x: Tensor, dim: number): Tensor {
+  const from = x.shape; // what backward keeps in place of the tensor
   const n = x.ndim + 1;
   if (!Number.isInteger(dim) || dim < -n || dim >= n)
     throw new IndexError(`unsqueeze: dim ${dim} is out of range for ${x.ndim} dimension(s); use ${-n} to ${n - 1}`);
@@ -123,12 +128,13 @@ export function unsqueeze(x: Tensor, dim: number): Tensor {
     shape,
     strides,
     x.offset,
-    through((g) => reshape(g, x.shape)),
+    through((g) => reshape(g, from)),
   );
 }
 
 /** Removes dimensions of size 1: all of them, or the given ones (others are left alone). */
 export function squeeze(x: Tensor, dim?: number | readonly number[]): Tensor {
+  const from = x.shape; // what backward keeps in place of the tensor
   const list =
     dim === undefined
       ? x.shape.map((_, i) => i)
@@ -143,7 +149,7 @@ export function squeeze(x: Tensor, dim?: number | readonly number[]): Tensor {
     keep.map((i) => x.shape[i]),
     keep.map((i) => x.strides[i]),
     x.offset,
-    through((g) => reshape(g, x.shape)),
+    through((g) => reshape(g, from)),
   );
 }
 
@@ -165,6 +171,7 @@ export function embed(g: Tensor, shape: Shape, place: (t: Tensor) => Tensor): Te
 
 /** Elements start, start + step, … below `stop` along one dimension (negative bounds count from the end; step > 0). */
 export function slice(x: Tensor, dim: number, start: number | null = null, stop: number | null = null, step = 1): Tensor {
+  const from = x.shape; // what backward keeps in place of the tensor
   if (x.ndim === 0) throw new IndexError('slice: a 0-d tensor has no dimension to slice; use reshape([1]) first');
   const d = normalizeDim('slice', dim, x.ndim);
   if (!Number.isInteger(step) || step < 1)
@@ -184,12 +191,13 @@ export function slice(x: Tensor, dim: number, start: number | null = null, stop:
     shape,
     strides,
     offset,
-    through((g) => embed(g, x.shape, (t) => slice(t, d, a, b, step))),
+    through((g) => embed(g, from, (t) => slice(t, d, a, b, step))),
   );
 }
 
 /** One position along a dimension, which disappears. */
 export function select(x: Tensor, dim: number, index: number): Tensor {
+  const from = x.shape; // what backward keeps in place of the tensor
   if (x.ndim === 0) throw new IndexError('select: a 0-d tensor has no dimension to select from; use item()');
   const d = normalizeDim('select', dim, x.ndim);
   const n = x.shape[d];
@@ -204,7 +212,7 @@ export function select(x: Tensor, dim: number, index: number): Tensor {
     shape,
     strides,
     x.offset + i * x.strides[d],
-    through((g) => embed(g, x.shape, (t) => select(t, d, i))),
+    through((g) => embed(g, from, (t) => select(t, d, i))),
   );
 }
 
@@ -221,6 +229,7 @@ export function narrow(x: Tensor, dim: number, start: number, length: number): T
 
 /** The diagonal of two dimensions as a new last dimension; `offset` > 0 lies above the main one. */
 export function diagonal(x: Tensor, { offset = 0, dim1 = 0, dim2 = 1 }: { offset?: number; dim1?: number; dim2?: number } = {}): Tensor {
+  const from = x.shape; // what backward keeps in place of the tensor
   const [a, b] = [normalizeDim('diagonal', dim1, x.ndim, 'dim1'), normalizeDim('diagonal', dim2, x.ndim, 'dim2')];
   if (x.ndim < 2 || a === b)
     throw new ShapeError(
@@ -237,7 +246,7 @@ export function diagonal(x: Tensor, { offset = 0, dim1 = 0, dim2 = 1 }: { offset
     shape,
     strides,
     start,
-    through((g) => embed(g, x.shape, (t) => diagonal(t, { offset, dim1: a, dim2: b }))),
+    through((g) => embed(g, from, (t) => diagonal(t, { offset, dim1: a, dim2: b }))),
   );
 }
 
@@ -255,13 +264,16 @@ export function asStrided(x: Tensor, size: Shape, stride: Shape, storageOffset?:
       `asStrided: size ${show(size)}, stride ${show(stride)} and offset ${offset} reach element ${last}, but the storage has ${capacity}`,
     );
   }
-  return makeView('asStrided', x, size, stride, offset, ([g]) => [
-    g === null ? null : (asStridedBackward.fn as AsStridedBackward)(g, x, size, stride, offset),
-  ]);
+  const [from, to] = [geometryOf(x), { shape: size, strides: stride, offset }];
+  return makeView(
+    'asStrided',
+    x,
+    size,
+    stride,
+    offset,
+    through((g) => paste(g, from, to)),
+  );
 }
-type AsStridedBackward = (g: Tensor, x: Tensor, size: Shape, stride: Shape, offset: number) => Tensor;
-/** Set by src/ops/indexing.ts, which has scatter-add. */
-export const asStridedBackward: { fn: AsStridedBackward | null } = { fn: null };
 
 /** The same values without history; shares the storage. */
 export function detach(x: Tensor): Tensor {

@@ -1,7 +1,7 @@
 // The Tensor: a handle (shape, strides, offset, dtype) on a storage, with its place in the graph of derivatives.
 // Operations live in src/ops; src/tensor/methods.ts puts them on the prototype.
 
-import type { GradNode } from '../autograd/node.ts';
+import { type GradNode, refresh } from '../autograd/node.ts';
 import { GradError, ValueError } from '../runtime/errors.ts';
 import { track } from '../runtime/memory.ts';
 import type { Storage } from '../runtime/pool.ts';
@@ -11,7 +11,9 @@ import type { TensorMethods } from './methods.ts';
 import { contiguousStrides, isContiguous, numelOf, type Shape } from './shape.ts';
 
 /** A function that sees a gradient and may replace it. */
-export type GradHook = (grad: Tensor) => Tensor | undefined | void;
+export type GradHook = (grad: Tensor) => Tensor | null | undefined | void;
+/** A function that is called with a leaf when its `.grad` has been brought up to date. */
+export type PostAccumulateHook = (leaf: Tensor) => void;
 
 // The methods of every operation are declared here by merging; methods.ts installs them.
 export interface Tensor extends TensorMethods {
@@ -38,6 +40,8 @@ export class Tensor {
   /** For a base: how often it was changed in place through autograd. */
   epoch = 0;
   hooks: GradHook[] | null = null;
+  /** Run after a gradient was added to `.grad` of this leaf. */
+  postHooks: PostAccumulateHook[] | null = null;
   /** Survives the end of a scope (gradients, optimizer state). */
   kept = false;
   retainsGrad = false;
@@ -111,6 +115,7 @@ export class Tensor {
 
   /** True when gradients flow to or through this tensor. */
   get requiresGrad(): boolean {
+    if (this.base !== null) refresh(this);
     return this.#requiresGrad || this.node !== null;
   }
 
@@ -132,6 +137,7 @@ export class Tensor {
 
   /** True for a tensor that no recorded operation made. */
   get isLeaf(): boolean {
+    if (this.base !== null) refresh(this);
     return this.node === null;
   }
 
@@ -170,23 +176,55 @@ export class Tensor {
     this.#gradSeen = true;
   }
 
-  /** Keeps the gradient of a tensor that is not a leaf. */
+  /** Keeps the gradient of a tensor that is not a leaf; a leaf has it anyway. */
   retainGrad(): void {
     if (!this.requiresGrad) throw new GradError('retainGrad: this tensor does not require gradients; set requiresGrad on an input first');
+    const node = this.currentNode();
+    if (node === null) return;
     this.retainsGrad = true;
-    if (this.node !== null) (this.node.retained ??= new Map()).set(this.outputNr, this);
+    (node.retained ??= new Map()).set(this.outputNr, this);
   }
 
-  /** Calls `hook` with the gradient of this tensor when backward has it; what it returns replaces the gradient. Returns a function that removes it. */
+  /**
+   * Calls `hook` with the gradient of this tensor, once per backward and summed over all uses; what it returns replaces the gradient.
+   * Returns a function that removes it.
+   */
   registerHook(hook: GradHook): () => void {
     if (!this.requiresGrad)
       throw new GradError('registerHook: this tensor does not require gradients, so it will never have one; set requiresGrad first');
-    const list = this.node !== null ? this.node.hooksOf(this.outputNr) : (this.hooks ??= []);
-    list.push(hook);
-    return () => {
-      const i = list.indexOf(hook);
-      if (i >= 0) list.splice(i, 1);
-    };
+    const node = this.currentNode();
+    return addHook(node !== null ? node.hooksOf(this.outputNr) : (this.hooks ??= []), hook);
+  }
+
+  /** Calls `hook` with this leaf each time backward has added to its `.grad`. Returns a function that removes it. */
+  registerPostAccumulateGradHook(hook: PostAccumulateHook): () => void {
+    if (!this.requiresGrad || this.node !== null)
+      throw new GradError(
+        'registerPostAccumulateGradHook: only a leaf that requires gradients accumulates one; use registerHook for the result of an operation',
+      );
+    return addHook((this.postHooks ??= []), hook);
+  }
+
+  /** True when a hook waits for this leaf's gradient. */
+  get hasHooks(): boolean {
+    return (this.hooks !== null && this.hooks.length > 0) || (this.postHooks !== null && this.postHooks.length > 0);
+  }
+
+  /** Forgets how this tensor was made: it becomes a leaf that does not require gradients. GradError for a view, which would lose its base. */
+  detach_(): this {
+    if (this.base !== null)
+      throw new GradError('detach_: a view cannot be detached in place, because its base would still be differentiated; use detach()');
+    this.node = null;
+    this.outputNr = 0;
+    this.retainsGrad = false;
+    this.#requiresGrad = false;
+    return this;
+  }
+
+  /** The node that made this tensor, looked up anew when the base of a view was changed in place. */
+  currentNode(): GradNode | null {
+    refresh(this);
+    return this.node;
   }
 
   /** Releases this handle now. Needed only in long synchronous loops; the tensor must not be used afterwards. */
@@ -199,4 +237,12 @@ export class Tensor {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+function addHook<H>(list: H[], hook: H): () => void {
+  list.push(hook);
+  return () => {
+    const i = list.indexOf(hook);
+    if (i >= 0) list.splice(i, 1);
+  };
 }

@@ -1,0 +1,4 @@
+// The namespace `autograd`: automatic differentiation of tensors, and what is built on it.
+
+export * from '../autograd/index.ts';
+export * as functional from './functional.ts';
