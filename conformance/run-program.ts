@@ -7,6 +7,7 @@ import { type Context, callOp, toleranceOf } from './context.ts';
 import { Decoder, isObject } from './decode.ts';
 import { ft, type Tensor } from './library.ts';
 import { CaseFileError, type HostArray } from './tensors.ts';
+import { IndexValue } from './values.ts';
 
 type Environment = Map<string, unknown>;
 
@@ -34,6 +35,8 @@ class Machine {
       if (spec === undefined) throw new CaseFileError(`there is no function '${v.fn}'`);
       return this.closure(spec);
     }
+    // an index may name variables
+    if (Array.isArray(v.index)) return new IndexValue(v.index.map((x: Json) => this.value(x, env)));
     return this.decoder.value(v);
   }
 

@@ -26,7 +26,8 @@ function refuseNegative(name: string, index: Tensor, x: Tensor, d: number): void
   if (index.numel === 0) return;
   const all = index.shape.map((_, i) => i);
   const low = itemSync(reduceRaw(name, 'min', index, all, false, index.dtype));
-  if (low < 0) throw new IndexError(`${name}: index ${low} is negative; along dim ${d} of x, shape ${show(x.shape)}, positions count from 0`);
+  if (low < 0)
+    throw new IndexError(`${name}: index ${low} is negative; along dim ${d} of x, shape ${show(x.shape)}, positions count from 0`);
 }
 
 const zerosOf = (shape: Shape, like: Tensor): Tensor => {
@@ -132,25 +133,28 @@ function spread(name: string, value: Scalar | Tensor, like: Tensor, shape: Shape
 
 // ---------------------------------------------------------------- single elements: gather, scatter and their relatives
 
-/** out[i][j]… = x[index[i][j]…][j]… along `dim`; the index has as many dimensions as `x`. */
+/** out[i][j]… = x[index[i][j]…][j]… along `dim`; the index has as many dimensions as `x` and counts from 0. */
 export function gather(x: Tensor, dim: number, index: Tensor): Tensor {
-  const d = normalizeDim('gather', dim, x.ndim);
   const idx = checkIndex('gather', index);
-  if (x.ndim === 0 || index.ndim === 0) {
-    if (x.ndim > 1 || index.ndim > 1)
-      throw new ShapeError(
-        `gather: the index has shape ${show(index.shape)} and x has ${show(x.shape)}; they need equally many dimensions`,
-      );
-    return reshape(gather(lift(x), 0, lift(idx)), index.shape);
+  refuseNegative('gather', idx, x, dim);
+  return gatherAt(x, dim, idx);
+}
+
+/** gather whose positions may count from the end. */
+export function gatherAt(x: Tensor, dim: number, idx: Tensor): Tensor {
+  const d = normalizeDim('gather', dim, x.ndim);
+  if (x.ndim === 0 || idx.ndim === 0) {
+    if (x.ndim > 1 || idx.ndim > 1)
+      throw new ShapeError(`gather: the index has shape ${show(idx.shape)} and x has ${show(x.shape)}; they need equally many dimensions`);
+    return reshape(gatherAt(lift(x), 0, lift(idx)), idx.shape);
   }
-  if (index.numel === 0 && index.ndim !== x.ndim) return empty(index.shape, x.dtype);
-  refuseNegative('gather', idx, x, d);
-  if (index.ndim !== x.ndim || index.shape.some((n, i) => i !== d && n > x.shape[i])) {
+  if (idx.numel === 0 && idx.ndim !== x.ndim) return empty(idx.shape, x.dtype);
+  if (idx.ndim !== x.ndim || idx.shape.some((n, i) => i !== d && n > x.shape[i])) {
     throw new ShapeError(
-      `gather: the index has shape ${show(index.shape)} and x has ${show(x.shape)}; they need equally many dimensions, and the index may be longer along dim ${d} only`,
+      `gather: the index has shape ${show(idx.shape)} and x has ${show(x.shape)}; they need equally many dimensions, and the index may be longer along dim ${d} only`,
     );
   }
-  const out = empty(index.shape, x.dtype);
+  const out = empty(idx.shape, x.dtype);
   gatherRaw('gather', 'get', x, d, idx, out);
   if (mustRecord([x])) record('gather', [x], [out], [idx], ([g], [i]) => [g === null ? null : scatterAddZeros(g, x.shape, d, i)]);
   return out;
@@ -161,7 +165,7 @@ export function scatterAddZeros(g: Tensor, shape: Shape, d: number, idx: Tensor)
   const out = zerosOf(shape, g);
   const flat = alias(out, liftShape(shape), null, 0);
   gatherRaw('scatterAdd', 'add', flat, d, lift(idx), lift(g));
-  if (mustRecord([g])) record('scatterAdd', [g], [out], [idx], ([gg], [i]) => [gg === null ? null : gather(gg, d, i)]);
+  if (mustRecord([g])) record('scatterAdd', [g], [out], [idx], ([gg], [i]) => [gg === null ? null : gatherAt(gg, d, i)]);
   return out;
 }
 
@@ -188,7 +192,7 @@ export function scatterRaw(name: string, mode: ScatterMode, out: Tensor, d: numb
 /** The part of a gradient that reaches `src`: nothing beyond the index's shape. */
 export function gatherForSource(g: Tensor, d: number, idx: Tensor, srcShape: Shape): Tensor {
   if (idx.numel === 0) return zerosOf(srcShape, g);
-  const part = gather(g, d, idx);
+  const part = gatherAt(g, d, idx);
   if (sameShape(idx.shape, srcShape)) return part;
   return embed(part, srcShape, (t) => idx.shape.reduce((v, n, i) => narrow(v, i, 0, n), t));
 }
@@ -232,7 +236,7 @@ export const scatterAdd = (x: Tensor, dim: number, index: Tensor, src: Tensor): 
 
 /** Elements along `dim` at the positions of `indices`, which broadcasts with `x` elsewhere; of the flattened tensor without `dim`. */
 export function takeAlongDim(x: Tensor, indices: Tensor, { dim = null }: { dim?: number | null } = {}): Tensor {
-  if (dim === null) return gather(flatten(x), 0, flatten(indices));
+  if (dim === null) return gatherAt(flatten(x), 0, checkIndex('takeAlongDim', flatten(indices)));
   if (x.ndim !== indices.ndim)
     throw new ShapeError(
       `takeAlongDim: indices of shape ${show(indices.shape)} and x of shape ${show(x.shape)} need equally many dimensions`,
@@ -245,7 +249,7 @@ export function takeAlongDim(x: Tensor, indices: Tensor, { dim = null }: { dim?:
       t,
       common.map((n, i) => (i === d ? t.shape[d] : n)),
     );
-  return gather(as(x), d, as(indices));
+  return gatherAt(as(x), d, checkIndex('takeAlongDim', as(indices)));
 }
 
 /** Elements of the flattened tensor at the positions of `index`, in its shape. */

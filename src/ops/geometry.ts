@@ -17,7 +17,7 @@ export interface Geometry {
 export const geometryOf = ({ shape, strides, offset }: Geometry): Geometry => ({ shape, strides, offset });
 
 /** Number of storage elements from the first to the last element. */
-function extent({ shape, strides }: Geometry): number {
+export function extent({ shape, strides }: Geometry): number {
   return numelOf(shape) === 0 ? 0 : shape.reduce((n, size, i) => n + (size - 1) * strides[i], 1);
 }
 
@@ -53,28 +53,28 @@ function zerosLike(base: Geometry, view: Geometry, like: Tensor): { whole: Tenso
   };
 }
 
-/** Adds `g` to `part` element by element, in order, so that elements in one place sum up. */
-function addOverlapping(part: Tensor, buffer: Tensor, g: Tensor): void {
-  const index = empty([g.numel], 'int64');
+/** Places in the storage of the elements of a geometry in row-major order, int64 [numel]. */
+export function places({ shape, strides, offset }: Geometry): Tensor {
+  const index = empty([numelOf(shape)], 'int64');
   const words = window(index) as BigInt64Array;
-  const at = new Array<number>(part.ndim).fill(0);
-  let place = part.offset;
+  const at = new Array<number>(shape.length).fill(0);
+  let place = offset;
   for (let i = 0; i < words.length; i++) {
     words[i] = BigInt(place);
-    for (let d = part.ndim - 1; d >= 0; d--) {
-      place += part.strides[d];
-      if (++at[d] < part.shape[d]) break;
-      place -= at[d] * part.strides[d];
+    for (let d = shape.length - 1; d >= 0; d--) {
+      place += strides[d];
+      if (++at[d] < shape[d]) break;
+      place -= at[d] * strides[d];
       at[d] = 0;
     }
   }
-  indexRaw('viewBackward', 'add', buffer, 0, [index], dense(g));
+  return index;
 }
 
 /** Zeros of `base`'s shape with `g` in the place of `view`; elements of `g` that share a place add up. */
 export function paste(g: Tensor, base: Geometry, view: Geometry): Tensor {
   const { whole, part } = zerosLike(base, view, g);
-  if (mayOverlap(view)) addOverlapping(part, alias(whole, [extent(base)], [1], 0), g);
+  if (mayOverlap(view)) indexRaw('paste', 'add', alias(whole, [extent(base)], [1], 0), 0, [places(part)], dense(g));
   else copyInto(part, g);
   if (mustRecord([g])) record('paste', [g], [whole], [], ([gg]) => [gg === null ? null : cut(gg, base, view)]);
   return whole;

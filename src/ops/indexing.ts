@@ -3,14 +3,14 @@
 import { mustRecord, record } from '../autograd/node.ts';
 import { DTypeError, ShapeError } from '../runtime/errors.ts';
 import { isFloating } from '../tensor/dtype.ts';
-import { broadcastShapes, numelOf, type Shape, sameShape, show } from '../tensor/shape.ts';
+import { broadcastShapes, type Shape, sameShape, show } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { to } from './cast.ts';
-import { fromTyped } from './create.ts';
 import { copy_, div } from './elementwise.ts';
 import { type Scalar, scalarDType, scalarValue } from './elementwise-apply.ts';
 import { checkIndex, indexAddZeros, indexSelect } from './gather.ts';
 import { indexRaw } from './gather-raw.ts';
+import { extent, places } from './geometry.ts';
 import { type Index, type IndexItem, parseIndex } from './indexing-parse.ts';
 import { changeInPlace } from './inplace.ts';
 import { alias, copy, dense, empty, fill } from './raw.ts';
@@ -180,31 +180,11 @@ export const indexPut = (x: Tensor, indices: readonly (Tensor | null)[], values:
 
 // ---------------------------------------------------------------- the gradient of asStrided
 
-/** Places in the storage, counted from `base`, of the elements of a geometry in row-major order. */
-function places(shape: Shape, strides: Shape, start: number): Tensor {
-  const n = numelOf(shape);
-  const out = new BigInt64Array(n);
-  const at = new Array<number>(shape.length).fill(0);
-  let place = start;
-  for (let i = 0; i < n; i++) {
-    out[i] = BigInt(place);
-    for (let d = shape.length - 1; d >= 0; d--) {
-      place += strides[d];
-      if (++at[d] < shape[d]) break;
-      place -= at[d] * strides[d];
-      at[d] = 0;
-    }
-  }
-  return fromTyped(out, [n]);
-}
-
 /** The gradient adds up at each place of the storage; places that the input shows several times are shared among them. */
-asStridedBackward.fn = (g, x, size, stride, offset) => {
-  const extent = (shape: Shape, strides: Shape, start: number): number =>
-    numelOf(shape) === 0 ? 0 : shape.reduce((p, n, i) => p + (n - 1) * strides[i], start) + 1;
-  const capacity = Math.max(extent(size, stride, offset), extent(x.shape, x.strides, x.offset));
-  const total = indexAddZeros(flatten(g), [capacity], 0, places(size, stride, offset));
-  const own = places(x.shape, x.strides, x.offset);
+asStridedBackward.fn = (g, x, view) => {
+  const capacity = Math.max(view.offset + extent(view), x.offset + extent(x));
+  const total = indexAddZeros(flatten(g), [capacity], 0, places(view));
+  const own = places(x);
   const picked = indexSelect(total, 0, own);
   if (x.strides.every((s, i) => s !== 0 || x.shape[i] === 1)) return reshape(picked, x.shape);
   const one = empty([own.numel], g.dtype);

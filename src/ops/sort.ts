@@ -10,7 +10,7 @@ import { Tensor } from '../tensor/tensor.ts';
 import { to } from './cast.ts';
 import { tensor } from './create.ts';
 import { ceil, floor, isnan, lerp, logicalNot, mul, round, sub, where } from './elementwise.ts';
-import { gather, scatterAddZeros } from './gather.ts';
+import { gatherAt, scatterAddZeros } from './gather.ts';
 import { alias, copy, dense, empty, fill } from './raw.ts';
 import { any, argmax, type DimArgument, dimOptions, sum, type ValuesAndIndices } from './reduce.ts';
 import { pickBackward } from './reduce-more.ts';
@@ -126,7 +126,7 @@ function pick(name: string, x: Tensor, d: number, wide: Tensor, keepdim: boolean
   }
   return { values, indices };
 }
-const gatherPlain = (x: Tensor, d: number, index: Tensor): Tensor => gather(alias(x, x.shape, x.strides, x.offset), d, index);
+const gatherPlain = (x: Tensor, d: number, index: Tensor): Tensor => gatherAt(alias(x, x.shape, x.strides, x.offset), d, index);
 
 function oneDimension(name: string, x: Tensor, dim: number): number {
   const d = normalizeDim(name, dim, x.ndim);
@@ -156,7 +156,7 @@ function medianPosition(x: Tensor, d: number, skipNaN: boolean): Tensor {
   if (!skipNaN) return where(any(missing, { dim: d, keepdim: true }), argmax(to(missing, 'uint8'), { dim: d, keepdim: true }), middle);
   const count = sum(logicalNot(missing), { dim: d, keepdim: true });
   const rank = sub(count, 1).clampMin(0).floorDivide(2);
-  return gather(indices, d, rank);
+  return gatherAt(indices, d, rank);
 }
 
 function medianOf(name: 'median' | 'nanmedian', x: Tensor, arg: DimArgument | undefined): Tensor | ValuesAndIndices {
@@ -232,10 +232,10 @@ function quantileOf(name: string, x: Tensor, q: number | Tensor, skipNaN: boolea
   else if (interpolation === 'higher') rank = ceil(rank);
   else if (interpolation === 'nearest') rank = round(rank);
   const below = to(rank, 'int64');
-  let out = gather(rows, rows.ndim - 1, below);
+  let out = gatherAt(rows, rows.ndim - 1, below);
   if (interpolation === 'linear' || interpolation === 'midpoint') {
     const weight = interpolation === 'midpoint' ? full(shape, 0.5, x) : sub(rank, to(below, x.dtype));
-    const above = gather(rows, rows.ndim - 1, to(ceil(rank), 'int64'));
+    const above = gatherAt(rows, rows.ndim - 1, to(ceil(rank), 'int64'));
     out = lerp(out, above, weight);
   }
   // [..., Q] -> [Q, kept...]

@@ -5,7 +5,7 @@ import { mustRecord, record, type Vjp } from '../autograd/node.ts';
 import { IndexError, ShapeError } from '../runtime/errors.ts';
 import { checkSizes, inferShape, normalizeDim, numelOf, type Shape, sameShape, show, viewStrides } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { geometryOf, paste } from './geometry.ts';
+import { type Geometry, geometryOf } from './geometry.ts';
 import { makeView } from './inplace.ts';
 import { alias, copy, copyInto, empty, fill } from './raw.ts';
 
@@ -264,16 +264,19 @@ export function asStrided(x: Tensor, size: Shape, stride: Shape, storageOffset?:
       `asStrided: size ${show(size)}, stride ${show(stride)} and offset ${offset} reach element ${last}, but the storage has ${capacity}`,
     );
   }
-  const [from, to] = [geometryOf(x), { shape: size, strides: stride, offset }];
+  const [from, view] = [geometryOf(x), { shape: size, strides: stride, offset }];
   return makeView(
     'asStrided',
     x,
     size,
     stride,
     offset,
-    through((g) => paste(g, from, to)),
+    through((g) => (asStridedBackward.fn as AsStridedBackward)(g, from, view)),
   );
 }
+type AsStridedBackward = (g: Tensor, x: Geometry, view: Geometry) => Tensor;
+/** Set by src/ops/indexing.ts, which has scatter-add. */
+export const asStridedBackward: { fn: AsStridedBackward | null } = { fn: null };
 
 /** The same values without history; shares the storage. */
 export function detach(x: Tensor): Tensor {
