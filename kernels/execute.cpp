@@ -46,6 +46,10 @@ static NOINLINE void dispatch(i32 opcode, const double* w) {
     case OP_ROW_NORM_BACKWARD: return op_row_norm_backward(w);
     case OP_BATCH_NORM_FORWARD: return op_batch_norm_forward(w);
     case OP_BATCH_NORM_BACKWARD: return op_batch_norm_backward(w);
+    case OP_RECURRENT_FORWARD: return op_recurrent_forward(w);
+    case OP_RECURRENT_BACKWARD: return op_recurrent_backward(w);
+    case OP_ATTENTION_FORWARD: return op_attention_forward(w);
+    case OP_ATTENTION_BACKWARD: return op_attention_backward(w);
     default: return fail(UNKNOWN_OPCODE, opcode);
   }
 }

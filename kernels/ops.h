@@ -9,7 +9,8 @@ enum Opcode : i32 {
   OP_POOL_BACKWARD = 8, OP_SOFTMAX_FORWARD = 9, OP_SOFTMAX_BACKWARD = 10, OP_CROSS_ENTROPY_FORWARD = 11, OP_CROSS_ENTROPY_BACKWARD = 12,
   OP_INDEX = 13, OP_GATHER = 14, OP_RANDOM = 16, OP_SCAN = 17, OP_SORT = 18, OP_SGD = 19, OP_ADAM = 20,
   OP_RMSPROP = 21, OP_ADAGRAD = 22, OP_ADADELTA = 23,
-  OP_ROW_NORM_FORWARD = 30, OP_ROW_NORM_BACKWARD = 31, OP_BATCH_NORM_FORWARD = 32, OP_BATCH_NORM_BACKWARD = 33
+  OP_ROW_NORM_FORWARD = 30, OP_ROW_NORM_BACKWARD = 31, OP_BATCH_NORM_FORWARD = 32, OP_BATCH_NORM_BACKWARD = 33,
+  OP_RECURRENT_FORWARD = 40, OP_RECURRENT_BACKWARD = 41, OP_ATTENTION_FORWARD = 42, OP_ATTENTION_BACKWARD = 43
 };
 
 void op_ewise(const double* w);
@@ -38,6 +39,10 @@ void op_row_norm_forward(const double* w);
 void op_row_norm_backward(const double* w);
 void op_batch_norm_forward(const double* w);
 void op_batch_norm_backward(const double* w);
+void op_recurrent_forward(const double* w);
+void op_recurrent_backward(const double* w);
+void op_attention_forward(const double* w);
+void op_attention_backward(const double* w);
 
 // Bytes of workspace that the convolution instruction at w can use (0: none).
 i64 conv_workspace_bytes(const double* w);

@@ -4,46 +4,21 @@
 #include "math.h"
 #include "ops.h"
 #include "parallel.h"
+#include "philox.h"
 
 namespace fathom {
 
 namespace {
 
-struct Block {
-  u32 lane[4];
-};
-
-struct Stream {
-  u32 key0, key1;
-  u64 offset;
-
-  INLINE Block block(u64 k) const {
-    const u64 counter = offset + k;
-    u32 c0 = u32(counter), c1 = u32(counter >> 32), c2 = 0, c3 = 0, k0 = key0, k1 = key1;
-    for (i32 round = 0; round < 10; round++) {
-      const u64 p0 = u64(0xd2511f53u) * c0, p1 = u64(0xcd9e8d57u) * c2;
-      const u32 n0 = u32(p1 >> 32) ^ c1 ^ k0, n2 = u32(p0 >> 32) ^ c3 ^ k1;
-      c1 = u32(p1);
-      c3 = u32(p0);
-      c0 = n0;
-      c2 = n2;
-      k0 += 0x9e3779b9u;
-      k1 += 0xbb67ae85u;
-    }
-    return {{c0, c1, c2, c3}};
-  }
-};
-
 constexpr f64 TWO_PI = 6.283185307179586;
 
-INLINE u64 wide(const Block& b, i32 half) { return (u64(b.lane[2 * half]) << 32) | b.lane[2 * half + 1]; }
+INLINE u64 wide(const PhiloxBlock& b, i32 half) { return (u64(b.lane[2 * half]) << 32) | b.lane[2 * half + 1]; }
 INLINE f64 unit53(u64 x) { return f64(x >> 11) * 0x1p-53; }
-INLINE f32 unit24(u32 x) { return f32(x >> 8) * 0x1p-24f; }
 
 enum Kind : i32 { BITS = 0, UNIFORM = 1, NORMAL = 2, INTEGER = 3, BERNOULLI = 4 };
 
 // Four elements from the block of 32-bit draws `k`.
-INLINE void narrow_block(i32 kind, const Block& b, f64 p, f64 q, f64* out) {
+INLINE void narrow_block(i32 kind, const PhiloxBlock& b, f64 p, f64 q, f64* out) {
   switch (kind) {
     case BITS:
       for (i32 j = 0; j < 4; j++) out[j] = f64(b.lane[j]);
@@ -69,7 +44,7 @@ INLINE void narrow_block(i32 kind, const Block& b, f64 p, f64 q, f64* out) {
 }
 
 // Two elements from a block of 64-bit draws.
-INLINE void wide_block(i32 kind, const Block& b, f64 p, f64 q, f64* out) {
+INLINE void wide_block(i32 kind, const PhiloxBlock& b, f64 p, f64 q, f64* out) {
   if (kind == NORMAL) {
     const f64 u = f64((wide(b, 0) >> 11) + 1) * 0x1p-53, angle = TWO_PI * unit53(wide(b, 1));
     const f64 r = __builtin_sqrt(-2.0 * m_log(u));
@@ -87,7 +62,7 @@ INLINE void wide_block(i32 kind, const Block& b, f64 p, f64 q, f64* out) {
 
 NOINLINE void op_random(const double* w) {
   const i32 kind = i32(w[2]), dtype = i32(w[9]);
-  const Stream stream{u32(i64(w[3])), u32(i64(w[4])), (u64(u32(i64(w[6]))) << 32) | u32(i64(w[5]))};
+  const Philox stream(w + 3);
   const i64 n = integer(w[7]);
   u8* out = ptr(w[8]);
   const f64 p = w[10], q = w[11];
@@ -95,7 +70,7 @@ NOINLINE void op_random(const double* w) {
   const i64 per_block = kind == INTEGER || (dtype == F64 && (kind == UNIFORM || kind == NORMAL)) ? 2 : 4;
   parallel_for(ceil_div(n, per_block), 2048, [=](i64 begin, i64 end) {
     for (i64 k = begin; k < end; k++) {
-      const Block b = stream.block(u64(k));
+      const PhiloxBlock b = stream.block(u64(k));
       const i64 first = k * per_block, count = min_of(per_block, n - first);
       if (kind == INTEGER) {
         const u64 range = u64(i64(q) - i64(p));

@@ -11,4 +11,6 @@ export * from './losses.ts';
 export { type AnyModule, type ForwardHook, type ForwardPreHook, type LoadResult, Module, type StateDict } from './module.ts';
 export { isLazy, Parameter, UninitializedParameter } from './parameter.ts';
 export * from './pooling.ts';
+export { GRU, LSTM, type LSTMOptions, type RecurrentOptions, RNN, type RNNOptions } from './recurrent.ts';
+export { type CellOptions, GRUCell, LSTMCell, RNNCell } from './recurrent-cells.ts';
 export { type LayerRow, LayerSummary } from './summary.ts';
