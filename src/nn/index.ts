@@ -1,6 +1,7 @@
 // The face of the modules: layers, containers, losses, initialisers and the functions behind them.
 
 export * from './activation.ts';
+export { type AttendOptions, MultiheadAttention, type MultiheadAttentionOptions } from './attention.ts';
 export { clipGradNorm_, clipGradValue_ } from './clip.ts';
 export { ModuleList, markTransparent, Sequential } from './containers.ts';
 export { Conv2d, type Conv2dOptions, LazyConv2d } from './conv.ts';

@@ -1,7 +1,7 @@
 // Single steps of recurrent networks: RNNCell, LSTMCell and GRUCell.
 
-import { type CellKind, cellGates, recurrentCell } from '../ops/recurrent.ts';
 import { empty } from '../ops/raw.ts';
+import { type CellKind, cellGates, recurrentCell } from '../ops/recurrent.ts';
 import { squeeze, unsqueeze } from '../ops/view.ts';
 import { ShapeError, ValueError } from '../runtime/errors.ts';
 import type { DType } from '../tensor/dtype.ts';

@@ -1,8 +1,8 @@
 // Recurrent layers over sequences: RNN, LSTM and GRU with PyTorch's parameter names, gate order and options.
 
-import { type CellKind, cellGates, type Direction, recurrentLayer } from '../ops/recurrent.ts';
-import { empty } from '../ops/raw.ts';
 import { stack } from '../ops/join.ts';
+import { empty } from '../ops/raw.ts';
+import { type CellKind, cellGates, type Direction, recurrentLayer } from '../ops/recurrent.ts';
 import { select, squeeze, transpose, unsqueeze } from '../ops/view.ts';
 import { ShapeError, ValueError } from '../runtime/errors.ts';
 import type { DType } from '../tensor/dtype.ts';

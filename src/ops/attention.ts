@@ -145,11 +145,7 @@ function fourDimensional(t: Tensor, lead: Shape): Tensor {
 /** An undefined [B, H, rows, columns] whose memory order is that of `like`: heads inside of rows or outside. */
 function emptyLike(like: Tensor, [B, H, rows, columns]: Shape): Tensor {
   if (H === 1 || like.strides[1] >= like.strides[2] || like.strides[1] === 0) return empty([B, H, rows, columns], like.dtype);
-  return alias(
-    empty([B, rows, H, columns], like.dtype),
-    [B, H, rows, columns],
-    [rows * H * columns, columns, H * columns, 1],
-  );
+  return alias(empty([B, rows, H, columns], like.dtype), [B, H, rows, columns], [rows * H * columns, columns, H * columns, 1]);
 }
 
 function writeOperand(at: number, t: Tensor | null): void {
