@@ -27,8 +27,8 @@ export {
   tanhshrink,
   threshold,
 } from '../ops/activations.ts';
-export { bilinear } from '../ops/bilinear.ts';
 export { type AttentionOptions, scaledDotProductAttention } from '../ops/attention.ts';
+export { bilinear } from '../ops/bilinear.ts';
 export { type ConvOptions, type ConvTransposeOptions, conv1d, conv2d, convTranspose1d, convTranspose2d, type Size } from '../ops/conv.ts';
 export { conv3d, convTranspose3d } from '../ops/conv3d.ts';
 export { cdist, cosineSimilarity, normalize, pairwiseDistance, pdist } from '../ops/distance.ts';
