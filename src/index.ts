@@ -38,6 +38,7 @@ export type { Index, IndexItem, SliceSpec } from './ops/indexing-parse.ts';
 export * from './ops/join.ts';
 export * from './ops/matmul.ts';
 export * from './ops/pad.ts';
+export { bernoulli, binomial, multinomial, normal, poisson } from './ops/random.ts';
 export * from './ops/read.ts';
 export { all, amax, amin, any, argmax, argmin, mean, type ReduceOptions, sum, sumToShape } from './ops/reduce.ts';
 export { aminmax, countNonzero, logsumexp, max, min, nanmean, nansum, prod } from './ops/reduce-more.ts';

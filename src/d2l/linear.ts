@@ -2,9 +2,10 @@
 
 import { noGrad } from '../autograd/mode.ts';
 import * as nn from '../nn/index.ts';
-import { normal, randn, zeros } from '../ops/create.ts';
+import { randn, zeros } from '../ops/create.ts';
 import { add, mul, square, sub } from '../ops/elementwise.ts';
 import { matmul } from '../ops/matmul.ts';
+import { normal } from '../ops/random.ts';
 import { mean } from '../ops/reduce.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { HyperParameters } from './hyperparameters.ts';

@@ -2,8 +2,9 @@
 
 import type { LessonContext } from '../cli/context.ts';
 import { Classifier, type OptimizerLike, SGD } from '../d2l/index.ts';
-import { normal, zeros } from '../ops/create.ts';
+import { zeros } from '../ops/create.ts';
 import { gather } from '../ops/gather.ts';
+import { normal } from '../ops/random.ts';
 import { amax, mean, sum } from '../ops/reduce.ts';
 import type { RunRecord } from '../report/index.ts';
 import type { Tensor } from '../tensor/tensor.ts';

@@ -7,8 +7,7 @@ import { checkDType, type DType, dtypeCode, isFloating, type TypedArray, viewOf 
 import { checkSizes, numelOf, type Shape, show } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { FloatScalar, type Scalar, scalarDType, scalarValue } from './elementwise-apply.ts';
-import { copy, empty as emptyRaw, ewise, fill, loadProgram, type Program, window } from './raw.ts';
-import { call, input } from './scalar.ts';
+import { copy, empty as emptyRaw, fill, window } from './raw.ts';
 
 /** Nested arrays of numbers or booleans, or a typed array: what `tensor` takes. */
 export type TensorData = Scalar | bigint | TypedArray | Float32Array | readonly TensorData[];
@@ -241,7 +240,8 @@ export function fillRandom(t: Tensor, kind: keyof typeof randomKinds, a: number,
   run(kind, 12);
 }
 
-function random(name: string, kind: keyof typeof randomKinds, shape: Shape, a: number, b: number, options: RandomOptions): Tensor {
+/** Random numbers of a kind in a new tensor. */
+export function random(name: string, kind: keyof typeof randomKinds, shape: Shape, a: number, b: number, options: RandomOptions): Tensor {
   checkSizes(name, shape);
   const dtype = checkDType(options.dtype ?? 'float32');
   if (kind !== 'integer' && !isFloating(dtype))
@@ -255,11 +255,6 @@ function random(name: string, kind: keyof typeof randomKinds, shape: Shape, a: n
 export const rand = (shape: Shape, options: RandomOptions = {}): Tensor => random('rand', 'uniform', shape, 0, 1, options);
 /** Standard normal random numbers. */
 export const randn = (shape: Shape, options: RandomOptions = {}): Tensor => random('randn', 'normal', shape, 0, 1, options);
-/** Normal random numbers with the given mean and standard deviation. */
-export const normal = (mean: number, std: number, shape: Shape, options: RandomOptions = {}): Tensor => {
-  if (!(std >= 0)) throw new ValueError(`normal: the standard deviation ${std} must be at least 0`);
-  return random('normal', 'normal', shape, mean, std, options);
-};
 /** Whole random numbers in [low, high). */
 export function randint(low: number, high: number, shape: Shape, options: RandomOptions = {}): Tensor {
   if (!(high > low)) throw new ValueError(`randint: high ${high} must be greater than low ${low}; the upper bound is exclusive`);
@@ -279,18 +274,6 @@ export const randnLike = (x: Tensor, options: RandomOptions = {}): Tensor => ran
 /** Whole random numbers in [low, high) in the shape and dtype of `x`. */
 export const randintLike = (x: Tensor, low: number, high: number, options: RandomOptions = {}): Tensor =>
   randint(low, high, x.shape, { dtype: x.dtype, ...options });
-
-let stepProgram: Program | null = null;
-/** 1 with probability p (element by element), else 0, in the dtype of `p`. */
-export function bernoulli(p: Tensor, { generator }: { generator?: Generator } = {}): Tensor {
-  if (!isFloating(p.dtype)) throw new DTypeError(`bernoulli: probabilities must be floating point, got ${p.dtype}`);
-  const u = emptyRaw(p.shape, p.dtype);
-  fillRandom(u, 'uniform', 0, 1, generator);
-  const out = emptyRaw(p.shape, p.dtype);
-  stepProgram ??= loadProgram([call('lt', input(0), input(1))], 2);
-  ewise('bernoulli', stepProgram, [out], [u, p], [], p.dtype === 'float64' ? 1 : 0);
-  return out;
-}
 
 /** A copy of the elements of a contiguous tensor as its own typed array. */
 export function hostCopy(t: Tensor): TypedArray {

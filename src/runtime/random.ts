@@ -95,3 +95,39 @@ export function permutation(n: number, generator: Generator = defaultGenerator):
   }
   return p;
 }
+
+/** Random numbers on the host, one after another, for samplers that reject: they use as many as they need. */
+export class HostRandom {
+  readonly #generator: Generator;
+  #block: readonly number[] = [];
+  #at = 4;
+  #spare: number | null = null;
+
+  constructor(generator: Generator = defaultGenerator) {
+    this.#generator = generator;
+  }
+
+  /** Uniform in (0, 1), both ends excluded: 52 bits and the middle of their interval. */
+  uniform(): number {
+    if (this.#at >= 4) {
+      this.#block = philox(this.#generator.seed, this.#generator.take(1));
+      this.#at = 0;
+    }
+    const [hi, lo] = [this.#block[this.#at], this.#block[this.#at + 1]];
+    this.#at += 2;
+    return ((hi >>> 6) * 67108864 + (lo >>> 6) + 0.5) / 4503599627370496;
+  }
+
+  /** Standard normal (Box and Muller, in pairs). */
+  normal(): number {
+    if (this.#spare !== null) {
+      const z = this.#spare;
+      this.#spare = null;
+      return z;
+    }
+    const r = Math.sqrt(-2 * Math.log(this.uniform()));
+    const angle = 2 * Math.PI * this.uniform();
+    this.#spare = r * Math.sin(angle);
+    return r * Math.cos(angle);
+  }
+}

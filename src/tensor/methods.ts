@@ -15,6 +15,7 @@ import { maskedMethods, nonzeroMethods } from '../ops/indexing-masked.ts';
 import { joinMethods } from '../ops/join.ts';
 import { matmulMethods } from '../ops/matmul.ts';
 import { padMethods } from '../ops/pad.ts';
+import { randomMethods } from '../ops/random.ts';
 import { readMethods } from '../ops/read.ts';
 import { type ReduceOptions, reduceMethods, type ValuesAndIndices } from '../ops/reduce.ts';
 import { extremeMethods, reduceMoreMethods } from '../ops/reduce-more.ts';
@@ -82,6 +83,7 @@ const tables = {
   ...padMethods,
   ...matmulMethods,
   ...softmaxMethods,
+  ...randomMethods,
 };
 
 type Method<F> = F extends (x: Tensor, ...rest: infer R) => infer T ? (...rest: R) => T : never;
