@@ -80,7 +80,7 @@ template <class T> static NOINLINE void forward(const double* w) {
     taps[k] = {row_phase[kh], col_phase[kw], row_shift[kh], col_shift[kw], static_cast<i32>(k)};
   }
   s.N = c.N, s.groups = c.groups, s.C = in, s.M = c.out_group();
-  s.taps = kernel, s.tap = taps;
+  s.taps = kernel, s.tap_rows = c.KH, s.tap = taps;
   s.source = x, s.H = c.H, s.W = c.W;
   s.weight = weight, s.group_stride = s.M * in * kernel, s.m_stride = in * kernel, s.c_stride = kernel;
   s.out = y, s.out_h = c.OH, s.out_w = c.OW, s.out_row_step = 1, s.out_row_first = 0, s.out_col_step = 1, s.out_col_first = 0;
@@ -137,7 +137,8 @@ template <class T> static NOINLINE void input_grad(const double* w) {
     if (!grad_axis(s.rows, c.H, c.KH, c.SH, c.PH, c.DH, p, row_shift, s.out_row_first)) continue;
     for (i64 q = 0; q < c.SW; q++) {
       if (!grad_axis(s.cols, c.W, c.KW, c.SW, c.PW, c.DW, q, col_shift, s.out_col_first)) continue;
-      s.taps = 0;
+      s.taps = s.tap_rows = 0;
+      for (i64 k = 0; k < c.KH; k++) s.tap_rows += row_shift[k] >= 0;
       for (i64 k = 0; k < kernel; k++) {
         const i32 dt = row_shift[k / c.KW], du = col_shift[k % c.KW];
         if (dt >= 0 && du >= 0) taps[s.taps++] = {0, 0, dt, du, static_cast<i32>(k)};

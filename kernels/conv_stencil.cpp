@@ -7,6 +7,7 @@ namespace fathom {
 struct Plan {
   bool direct;         // tiles read staged pixels in place; else panels of pixels are packed first
   bool by_row;         // direct tiles start anew in each row of the grid; else they run on over the border columns
+  bool skip;           // rows of the grid leave out the taps that read padding only; K runs over tap rows, channels, taps of the row
   i64 tile;            // output channels of a tile
   i64 channels;        // source channels staged at a time
   i64 block_m;         // output channels of a task
@@ -28,6 +29,20 @@ template <class T> static i64 accumulator_columns(const Plan& p) {
   constexpr i64 NR = TILE_COLS<T>;
   if (!p.direct) return round_up(p.images * p.rows * p.cols, NR);
   return p.images * (p.by_row ? p.rows * row_columns<T>(p.cols) : round_up((p.rows - 1) * p.shape.pitch + p.cols, NR));
+}
+
+// The tap rows [first, end) that read source rows, not padding, for row t of the grid. Source rows rise or fall along the tap rows.
+template <class T> static INLINE void useful_taps(const Stencil<T>& s, i64 t, i64& first, i64& end) {
+  const i64 per_row = s.taps / s.tap_rows;
+  first = s.tap_rows, end = 0;
+  for (i64 r = 0; r < s.tap_rows; r++) {
+    const Tap& tap = s.tap[r * per_row];
+    const i64 row = (t + tap.dt) * s.rows.step + s.rows.origin + s.rows.phase[tap.row_phase];
+    if (row < 0 || row >= s.H) continue;
+    first = min_of(first, r);
+    end = r + 1;
+  }
+  first = min_of(first, end);
 }
 
 template <class T> static bool make_plan(const Stencil<T>& s, Plan& p) {
@@ -87,13 +102,33 @@ template <class T> static bool make_plan(const Stencil<T>& s, Plan& p) {
   }
   fits(p.rows, p.images);
   count();
+  p.skip = false;
+  if (p.direct && p.by_row && p.channels == s.C && s.tap_rows > 1) {
+    i64 useful = 0;
+    for (i64 t = 0; t < s.rows.grid; t++) {
+      i64 first, end;
+      useful_taps(s, t, first, end);
+      useful += end - first;
+    }
+    p.skip = useful * 20 < s.rows.grid * s.tap_rows * 19;
+  }
   return true;
 }
 
-// Weights of `M` outputs from m0 on, tile after tile, each [K][rows of the tile] with k = c * taps + tap.
-template <class T> static NOINLINE void pack_weights(const Stencil<T>& s, T* to, i64 group, i64 m0, i64 tile_rows, bool plain) {
+// Weights of `M` outputs from m0 on, tile after tile, each [K][rows of the tile] with k = c * taps + tap (another order where rows are skipped).
+template <class T> static NOINLINE void pack_weights(const Stencil<T>& s, T* to, i64 group, i64 m0, i64 tile_rows, bool plain, bool skip) {
   const T* from = s.weight + group * s.group_stride + m0 * s.m_stride;
   if (plain) return pack_transposed(to, tile_rows, from, s.m_stride, tile_rows, s.C * s.taps);
+  if (skip) {
+    const i64 per_row = s.taps / s.tap_rows;
+    for (i64 row = 0; row < s.tap_rows; row++)
+      for (i64 c = 0; c < s.C; c++)
+        for (i64 k = row * per_row; k < (row + 1) * per_row; k++, to += tile_rows) {
+          const T* w = from + c * s.c_stride + s.tap[k].weight;
+          for (i64 r = 0; r < tile_rows; r++) to[r] = w[r * s.m_stride];
+        }
+    return;
+  }
   for (i64 c = 0; c < s.C; c++)
     for (i64 k = 0; k < s.taps; k++, to += tile_rows) {
       const T* w = from + c * s.c_stride + s.tap[k].weight;
@@ -203,7 +238,13 @@ static NOINLINE void stencil_task(const Stencil<T>& s, const Plan& p, const T* w
     const i32 add = c0 > 0;
     if (p.direct) {
       for (i64 n = 0; n < images; n++)
-        for (i64 r = 0; r < pieces; r++)
+        for (i64 r = 0; r < pieces; r++) {
+          i64 k0 = 0, k1 = depth;
+          if (p.skip) {
+            useful_taps(s, t0 + r, k0, k1);
+            k0 *= depth / s.tap_rows;
+            k1 *= depth / s.tap_rows;
+          }
           for (i64 q = 0; q < length; q += NR) {
             const T* from = staged + n * p.shape.image + r * pitch + q;
             T* to = sum + (n * pieces + r) * piece + q;
@@ -211,9 +252,10 @@ static NOINLINE void stencil_task(const Stencil<T>& s, const Plan& p, const T* w
             for (i64 m = 0; m < M; m += MR) {
               const i64 height = min_of(MR, M - m);
               const OffsetTile<T> tile = whole ? offset_tile<T, TILE_VECS>(height) : offset_tile<T, PART_VECS>(height);
-              tile(depth, weights + m * K + c0 * s.taps * height, from, offset, to + m * ld, ld, add);
+              tile(static_cast<i32>(k1 - k0), weights + m * K + (c0 * s.taps + k0) * height, from, offset + k0, to + m * ld, ld, add);
             }
           }
+        }
     } else {
       PixelCursor at{0, 0, 0};
       for (i64 q = 0; q < pixels; q += NR) {
@@ -246,10 +288,13 @@ template <class T> bool run_stencil(const Stencil<T>& s) {
   const i64 window_groups = max_of(min_of(capacity / max_of(s.M * K, i64(1)), s.groups), i64(1));
   const i64 window_m = s.M * K <= capacity ? s.M : capacity / K / MR * MR;
   if (window_m == 0) return false;
-  bool plain = s.c_stride == s.taps;
+  bool plain = s.c_stride == s.taps && (!p.skip || s.C == 1);
   for (i64 k = 0; k < s.taps; k++) plain = plain && s.tap[k].weight == k;
+  const i64 per_row = p.skip ? s.taps / s.tap_rows : s.taps;
   for (i64 c = 0; c < p.channels; c++)
-    for (i64 k = 0; k < s.taps; k++) offset[c * s.taps + k] = static_cast<i32>(c * p.shape.channel) + tap_offset(p.shape, s.cols, s.tap[k]);
+    for (i64 k = 0; k < s.taps; k++)
+      offset[k / per_row * per_row * (p.channels - 1) + c * per_row + k] =
+          static_cast<i32>(c * p.shape.channel) + tap_offset(p.shape, s.cols, s.tap[k]);
   for (i64 g0 = 0; g0 < s.groups; g0 += window_groups)
     for (i64 m0 = 0; m0 < s.M; m0 += window_m) {
       const i64 groups = min_of(window_groups, s.groups - g0), M = min_of(window_m, s.M - m0);
@@ -257,7 +302,7 @@ template <class T> bool run_stencil(const Stencil<T>& s) {
       parallel_for(groups * tiles, ceil_div(i64(1) << 14, K * MR), [&](i64 begin, i64 end) {
         for (i64 i = begin; i < end; i++) {
           const i64 g = i / tiles, m = i % tiles * MR;
-          pack_weights(s, packed + (g * M + m) * K, g0 + g, m0 + m, min_of(MR, M - m), plain);
+          pack_weights(s, packed + (g * M + m) * K, g0 + g, m0 + m, min_of(MR, M - m), plain, p.skip);
         }
       });
       const i64 m_blocks = ceil_div(M, p.block_m), per_group = m_blocks * p.image_blocks * p.strips * p.segments;

@@ -120,7 +120,7 @@ INLINE i32 tap_offset(const StageShape& s, const Axis& c, const Tap& tap) {
 template <class T> struct Stencil {
   i64 N, groups, C, M;
   Axis rows, cols;
-  i64 taps;
+  i64 taps, tap_rows;  // taps lie row after row, tap_rows rows of equally many
   const Tap* tap;
   const T* source;
   i64 H, W;  // of the source

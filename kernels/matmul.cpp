@@ -7,7 +7,7 @@ namespace fathom {
 
 template <class V> static INLINE V activate(V v, i32 activation) {
   switch (activation) {
-    case ACT_RELU: return select(v < V{}, V{}, v);  // NaN stays NaN
+    case ACT_RELU: return at_least(v, V{});
     case ACT_SIGMOID: return vsigmoid(v);
     case ACT_TANH: return vtanh(v);
     default: return v;

@@ -72,6 +72,24 @@ template <class M, class V> INLINE V select(M mask, V a, V b) {
   return mask ? a : b;
 }
 
+// The smaller (larger) of x and a limit that is no NaN; a NaN in x stays. One instruction where vmin takes several.
+template <class V> INLINE V at_most(V x, V limit) {
+#if defined(__wasm_simd128__)
+  if constexpr (same_type<V, Vec<f32, 4>>) return __builtin_wasm_pmin_f32x4(x, limit);
+  else if constexpr (same_type<V, Vec<f64, 2>>) return __builtin_wasm_pmin_f64x2(x, limit);
+  else
+#endif
+  return select(limit < x, limit, x);
+}
+template <class V> INLINE V at_least(V x, V limit) {
+#if defined(__wasm_simd128__)
+  if constexpr (same_type<V, Vec<f32, 4>>) return __builtin_wasm_pmax_f32x4(x, limit);
+  else if constexpr (same_type<V, Vec<f64, 2>>) return __builtin_wasm_pmax_f64x2(x, limit);
+  else
+#endif
+  return select(x < limit, limit, x);
+}
+
 template <class V> INLINE IntOf<V> bits(V v) { return bit_cast<IntOf<V>>(v); }
 
 // a * b + c, fused where the target has it (one rounding or two: the last bit may differ between machines).

@@ -53,8 +53,7 @@ template <class V> INLINE V vexp(V x) {
   using E = Elem<V>;
   using F = FloatFormat<E>;
   using I = IntOf<V>;
-  x = select(x > splat<V>(F::exp_max), splat<V>(F::exp_max), x);
-  x = select(x < splat<V>(F::exp_min), splat<V>(F::exp_min), x);
+  x = at_least(at_most(x, splat<V>(F::exp_max)), splat<V>(F::exp_min));
   const V t = x * splat<V>(E(1.4426950408889634)) + splat<V>(F::magic);
   const I n = bits(t) - bits(splat<V>(F::magic));
   const V whole = t - splat<V>(F::magic);
@@ -71,8 +70,7 @@ template <class V> INLINE V vexp2(V x) {
   using F = FloatFormat<E>;
   using I = IntOf<V>;
   const V top = splat<V>(E(F::bias + 2)), bottom = splat<V>(E(-F::bias - F::mantissa - 2));
-  x = select(x > top, top, x);
-  x = select(x < bottom, bottom, x);
+  x = at_least(at_most(x, top), bottom);
   const V t = x + splat<V>(F::magic);
   const I n = bits(t) - bits(splat<V>(F::magic));
   const V r = (x - (t - splat<V>(F::magic))) * splat<V>(E(0.69314718055994531));
@@ -81,12 +79,11 @@ template <class V> INLINE V vexp2(V x) {
   return p * pow2i<V>(half) * pow2i<V>(I(n - half));
 }
 
-// e^x - 1 for x <= 40 (enough for tanh and friends); accurate near 0.
+// e^x - 1 for -60 <= x <= 40 (enough for tanh and friends); accurate near 0.
 template <class V> INLINE V vexpm1_bounded(V x) {
   using E = Elem<V>;
   using F = FloatFormat<E>;
   using I = IntOf<V>;
-  x = select(x < splat<V>(E(-60)), splat<V>(E(-60)), x);
   const V t = x * splat<V>(E(1.4426950408889634)) + splat<V>(F::magic);
   const I n = bits(t) - bits(splat<V>(F::magic));
   const V whole = t - splat<V>(F::magic);
@@ -177,7 +174,7 @@ template <class V> INLINE V vlog2(V x) {
 template <class V> INLINE V vexpm1(V x) {
   using E = Elem<V>;
   const V top = splat<V>(E(sizeof(E) == 4 ? 17 : 38));  // above, the 1 no longer matters
-  return select(x > top, vexp(x), vexpm1_bounded(V(select(x > top, top, x))));
+  return select(x > top, vexp(x), vexpm1_bounded(at_least(at_most(x, top), splat<V>(E(-60)))));
 }
 
 // log(1 + x), exact to a few ulp near 0 (Kahan: log(u) * x / (u - 1) with u = 1 + x rounded).
@@ -194,9 +191,7 @@ template <class V> INLINE V vlog1p(V x) {
 template <class V> INLINE V vtanh(V x) {
   using E = Elem<V>;
   const V limit = splat<V>(E(sizeof(E) == 4 ? 20 : 40));
-  V a = vabs(x) * splat<V>(E(2));
-  a = select(a > limit, limit, a);
-  const V t = vexpm1_bounded(a);
+  const V t = vexpm1_bounded(at_most(V(vabs(x) * splat<V>(E(2))), limit));
   return vcopysign(V(t / (t + splat<V>(E(2)))), x);
 }
 
@@ -209,7 +204,7 @@ template <class V> INLINE V vsigmoid(V x) {
 // log(1 + e^x) = max(x, 0) + log1p(e^-|x|).
 template <class V> INLINE V vsoftplus(V x) {
   using E = Elem<V>;
-  return select(x > splat<V>(E(0)), x, V(select(x != x, x, splat<V>(E(0))))) + vlog1p(vexp(V(-vabs(x))));
+  return at_least(x, splat<V>(E(0))) + vlog1p(vexp(V(-vabs(x))));
 }
 
 // log(sigmoid(x)) = -softplus(-x).

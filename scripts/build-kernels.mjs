@@ -155,13 +155,13 @@ export async function buildKernels({ only = variants, force = false, without = [
       const text = readFileSync(join(sourceDir, file), 'utf8');
       const files = { [file]: text };
       for (const header of [...headersOf(text)].sort()) files[header] = headers[header];
-      // Most sources give the same object for several variants: only those that multiply and add depend on relaxed SIMD, and
+      // Most sources give the same object for several variants: only those that multiply and add in vectors depend on relaxed SIMD (math_*.cpp is scalar), and
       // only those that name atomics on threads (the others are compiled as for threads, which any variant can link).
       const all = Object.entries(files)
         .map(([path, code]) => (path === 'simd.h' ? '' : code))
         .join('');
       const flags = common.split(' ');
-      if (variant.startsWith('relaxed') && all.includes('fma(')) flags.push('-mrelaxed-simd');
+      if (variant.startsWith('relaxed') && all.includes('fma(') && !name.startsWith('math_')) flags.push('-mrelaxed-simd');
       if (variant.endsWith('-threads') || !/__atomic|__wasm_atomics__/.test(all)) flags.push('-matomics');
       const output = join(cacheDir, `${name}-${hash(tool, flags.join(' '), ...Object.entries(files).flat())}.o`);
       const label = `kernels/${file}${flags.includes('-mrelaxed-simd') ? ' (relaxed)' : ''}`;
