@@ -17,42 +17,48 @@ constexpr int DOT_ROWS = 4;
 constexpr int DOT_ROWS = TILE_ROWS;
 #endif
 
-// Two taps against R rows: out[i * ld + j] += sum over images and n vectors of a[i] * b_j. a: [image][n][R] vectors.
+// Taps of a tile of R rows: two, or three where two would leave too few sums to hide the latency of an addition.
+template <int R> constexpr int DOT_TAPS = R <= 3 ? 3 : 2;
+
+// `taps` taps against R rows: out[i * ld + j] += sum over images and n vectors of a[i] * b[offset[j]]. a: [image][n][R] vectors. Taps beyond DOT_TAPS
+// are left out, missing ones computed and thrown away.
 template <class T, int R>
-static NOINLINE void dot_tile(i32 images, i32 n, const T* a, i32 a_image, const T* b0, const T* b1, i32 b_image, T* out, i32 ld, i32 two) {
+static NOINLINE void dot_tile(i32 images, i32 n, const T* a, i32 a_image, const T* b, const i32* offset, i32 b_image, T* out, i32 ld, i32 taps) {
   using V = Vec<T>;
-  constexpr int L = LANES<T>;
-  V s0[R], s1[R];
-  for (int i = 0; i < R; i++) s0[i] = s1[i] = V{};
+  constexpr int L = LANES<T>, J = DOT_TAPS<R>;
+  V sum[R][J];
+  const T* from[J];
+  for (int j = 0; j < J; j++) from[j] = b + offset[j < taps ? j : 0];
+  for (int i = 0; i < R; i++)
+    for (int j = 0; j < J; j++) sum[i][j] = V{};
   for (i32 image = 0; image < images; image++) {
-    const T *p = a, *q0 = b0, *q1 = b1;
-    for (i32 v = 0; v < n; v++) {
-      const V x0 = load<V>(q0), x1 = load<V>(q1);
+    const T* p = a;
+    for (i32 v = 0; v < n * L; v += L) {
+      V x[J];
+      for (int j = 0; j < J; j++) x[j] = load<V>(from[j] + v);
       for (int i = 0; i < R; i++) {
         KEEP_ORDER;
         const V g = load<V>(p + i * L);
-        s0[i] = fma(g, x0, s0[i]);
-        s1[i] = fma(g, x1, s1[i]);
+        for (int j = 0; j < J; j++) sum[i][j] = fma(g, x[j], sum[i][j]);
       }
       KEEP_ORDER;
       p += R * L;
-      q0 += L;
-      q1 += L;
     }
     a += a_image;
-    b0 += b_image;
-    b1 += b_image;
+    for (int j = 0; j < J; j++) from[j] += b_image;
   }
-  for (int i = 0; i < R; i++) {
-    out[i * ld] += hsum(s0[i]);
-    if (two) out[i * ld + 1] += hsum(s1[i]);
-  }
+  for (int i = 0; i < R; i++)
+    for (int j = 0; j < J; j++)
+      if (j < taps) out[i * ld + j] += hsum(sum[i][j]);
 }
 
-template <class T> using DotTile = void (*)(i32, i32, const T*, i32, const T*, const T*, i32, T*, i32, i32);
+template <class T> struct DotTile {
+  void (*run)(i32, i32, const T*, i32, const T*, const i32*, i32, T*, i32, i32);
+  int taps;
+};
 template <class T, int R = DOT_ROWS> static INLINE DotTile<T> dot_tile_of(i64 rows) {
-  if constexpr (R == 1) return dot_tile<T, 1>;
-  else return rows >= R ? dot_tile<T, R> : dot_tile_of<T, R - 1>(rows);
+  if constexpr (R == 1) return {dot_tile<T, 1>, DOT_TAPS<1>};
+  else return rows >= R ? DotTile<T>{dot_tile<T, R>, DOT_TAPS<R>} : dot_tile_of<T, R - 1>(rows);
 }
 
 // How the work is cut; depends on the sizes alone.
@@ -72,7 +78,7 @@ template <class T> struct WeightGrad {
   Axis rows, cols;
   i64 kernel;
   const Tap* tap;
-  const i32* offset;
+  const i32 *offset, *column;  // where each tap's input starts: staged, and written out as columns
   const T *x, *dy;
   T *dw, *dbias;
   GradPlan p;
@@ -223,13 +229,9 @@ static NOINLINE void grad_block(const WeightGrad<T>& s, T* dw, T* dbias, i64 gro
       stage_grad(s, grad, row, n0, images, first + m, height, t0, rows, u0, cols, dbias && c0 == 0 ? dbias + first + m : nullptr);
       const DotTile<T> tile = dot_tile_of<T>(height);
       T* out = dw + (first + m) * K + c0 * s.kernel;
-      for (i64 k = 0; k < taps; k += 2) {
-        const bool two = k + 1 < taps;
-        const T* b0 = p.dense ? columns + k * a_rows : input + s.offset[k];
-        const T* b1 = !two ? b0 : p.dense ? b0 + a_rows : input + s.offset[k + 1];
-        tile(static_cast<i32>(blocks), vectors, grad, static_cast<i32>(height * a_rows), b0, b1, static_cast<i32>(p.shape.image), out + k,
-             static_cast<i32>(K), two);
-      }
+      for (i64 k = 0; k < taps; k += tile.taps)
+        tile.run(static_cast<i32>(blocks), vectors, grad, static_cast<i32>(height * a_rows), p.dense ? columns : input,
+                 (p.dense ? s.column : s.offset) + k, static_cast<i32>(p.shape.image), out + k, static_cast<i32>(K), static_cast<i32>(min_of(i64(tile.taps), taps - k)));
     }
   }
 }
@@ -265,15 +267,15 @@ template <class T> static NOINLINE void plain_weight_grad(const Conv& c, const T
 }
 
 static Tap taps[MOST_TAPS];
-static i32 offsets[MOST_TAPS + 512];
+static i32 offsets[MOST_TAPS + 512], column_offsets[MOST_TAPS + 512];
 static i32 row_phase[MOST_TAPS], row_shift[MOST_TAPS], col_phase[MOST_TAPS], col_shift[MOST_TAPS];
 
 template <class T> static NOINLINE void weight_grad(const double* w) {
-  static WeightGrad<T> s{Conv(w), {}, {}, 0, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, {}};
+  static WeightGrad<T> s{Conv(w), {}, {}, 0, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, {}};
   s.c = Conv(w);
   const Conv& c = s.c;
   s.x = ptr<const T>(w[19]), s.dw = ptr<T>(w[20]), s.dy = ptr<const T>(w[21]), s.dbias = ptr<T>(w[22]);
-  s.kernel = c.KH * c.KW, s.tap = taps, s.offset = offsets;
+  s.kernel = c.KH * c.KW, s.tap = taps, s.offset = offsets, s.column = column_offsets;
   if (c.Cout == 0) return;
   if (c.N * c.OH * c.OW == 0 || c.in_group() == 0 || s.kernel == 0 || s.kernel > MOST_TAPS ||
       !forward_axis(s.rows, c.OH, c.KH, c.SH, c.PH, c.DH, row_phase, row_shift) ||
@@ -284,6 +286,7 @@ template <class T> static NOINLINE void weight_grad(const double* w) {
     taps[k] = {row_phase[k / c.KW], col_phase[k % c.KW], row_shift[k / c.KW], col_shift[k % c.KW], static_cast<i32>(k)};
   for (i64 ch = 0; ch < p.channels; ch++)
     for (i64 k = 0; k < s.kernel; k++) offsets[ch * s.kernel + k] = static_cast<i32>(ch * p.shape.channel) + tap_offset(p.shape, s.cols, taps[k]);
+  for (i64 k = 0; k < p.channels * s.kernel; k++) column_offsets[k] = static_cast<i32>(p.dense ? k * p.vectors * LANES<T> : 0);
   const i64 size = c.Cout * c.in_group() * s.kernel, stride = size + c.Cout;
   const i64 units = p.image_blocks * p.strips * p.segments, per_part = ceil_div(units, p.parts);
   T* partial = reinterpret_cast<T*>(shared_memory());
