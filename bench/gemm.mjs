@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads';
 
 const argument = (name, fallback) => (process.argv.includes(name) ? process.argv[process.argv.indexOf(name) + 1] : fallback);
 const threads = Number(argument('--threads', 2));
-const variant = argument('--variant', threads > 1 ? 'simd-threads' : 'simd');
+const variant = argument('--variant', threads > 1 ? 'relaxed-threads' : 'relaxed');
 const json = process.argv.includes('--json');
 const wanted = process.argv.slice(2).filter((a, i, all) => !a.startsWith('--') && !['--threads', '--variant'].includes(all[i - 1]));
 if (variant.startsWith('relaxed')) setFlagsFromString('--experimental-wasm-relaxed-simd');
@@ -79,6 +79,8 @@ const pool = (opcode, planes, H, K, kind = 1) => {
 const cases = {
   tiny_32x2x1: () => matmul(32, 1, 2),
   small_16: () => matmul(16, 16, 16),
+  softmax_forward: () => matmul(256, 10, 784, { transB: true }),
+  softmax_dw: () => matmul(10, 784, 256, { transA: true }),
   mlp_forward: () => matmul(256, 256, 784, { transB: true }),
   mlp_dw1: () => matmul(256, 784, 256, { transA: true }),
   mlp_forward2: () => matmul(256, 10, 256, { transB: true }),
@@ -87,6 +89,8 @@ const cases = {
   lenet_fc1: () => matmul(128, 120, 400, { transB: true }),
   lenet_fc1_dw: () => matmul(120, 400, 128, { transA: true }),
   lenet_fc1_dx: () => matmul(128, 400, 120),
+  lenet_fc3: () => matmul(128, 10, 84, { transB: true }),
+  lenet_fc3_dw: () => matmul(10, 84, 128, { transA: true }),
   matvec_1024: () => matmul(1024, 1, 1024),
   vecmat_1024: () => matmul(1, 1024, 1024),
   rnn_32: () => matmul(1024, 32, 28),

@@ -262,7 +262,7 @@ static NOINLINE void stencil_task(const Stencil<T>& s, const Plan& p, const T* w
         pack_panel(panel, staged, offset, depth, p, rows, cols, at, min_of(NR, pixels - q));
         for (i64 m = 0; m < M; m += MR) {
           const i64 height = min_of(MR, M - m);
-          packed_tile<T>(height)(depth, weights + m * K + c0 * s.taps * height, panel, sum + m * ld + q, ld, add);
+          packed_tile<T>(height)(depth, weights + m * K + c0 * s.taps * height, panel, NR, sum + m * ld + q, ld, add);
         }
       }
     }

@@ -173,6 +173,62 @@ template <class T> static NOINLINE void gemm_split(const Gemm<T>& g, i64 parts) 
   finish_block(g, 0, g.M, 0, g.N);
 }
 
+// Four rows of the long operand times two of the short one, both dense along K: out[i * out_long + j * out_short].
+template <class T>
+static NOINLINE void dot_four_by_two(i64 K, const T* a, i64 a_row, const T* b, i64 b_row, T* out, i64 out_long, i64 out_short, i64 rows, i64 columns) {
+  using V = Vec<T>;
+  constexpr i64 L = LANES<T>;
+  // Rows that are not there repeat the first; their sums are thrown away.
+  const T *p0 = a, *p1 = rows > 1 ? a + a_row : a, *p2 = rows > 2 ? a + 2 * a_row : a, *p3 = rows > 3 ? a + 3 * a_row : a;
+  const T *q0 = b, *q1 = columns > 1 ? b + b_row : b;
+  V s[4][2] = {};
+  i32 k = 0;
+  const i32 depth = static_cast<i32>(K);
+  for (; k + i32(L) <= depth; k += L) {
+    const V x0 = load<V>(q0 + k), x1 = load<V>(q1 + k);
+    V v = load<V>(p0 + k);
+    s[0][0] = fma(v, x0, s[0][0]);
+    s[0][1] = fma(v, x1, s[0][1]);
+    KEEP_ORDER;
+    v = load<V>(p1 + k);
+    s[1][0] = fma(v, x0, s[1][0]);
+    s[1][1] = fma(v, x1, s[1][1]);
+    KEEP_ORDER;
+    v = load<V>(p2 + k);
+    s[2][0] = fma(v, x0, s[2][0]);
+    s[2][1] = fma(v, x1, s[2][1]);
+    KEEP_ORDER;
+    v = load<V>(p3 + k);
+    s[3][0] = fma(v, x0, s[3][0]);
+    s[3][1] = fma(v, x1, s[3][1]);
+    KEEP_ORDER;
+  }
+  const T *p[4] = {p0, p1, p2, p3}, *q[2] = {q0, q1};
+  for (i64 i = 0; i < rows; i++)
+    for (i64 j = 0; j < columns; j++) {
+      T sum = hsum(s[i][j]);
+      for (i32 r = k; r < depth; r++) sum += p[i][r] * q[j][r];
+      out[i * out_long + j * out_short] = sum;
+    }
+}
+
+// Both operands dense along K and one of them short: dot products in place, because packing the long one would cost as much as the product.
+template <class T> static NOINLINE void gemm_dots(const Gemm<T>& g) {
+  const bool tall = g.M >= g.N;
+  const i64 longer = tall ? g.M : g.N, shorter = tall ? g.N : g.M;
+  const T *a = tall ? g.A : g.B, *b = tall ? g.B : g.A;
+  const i64 a_row = tall ? g.a_row : g.b_col, b_row = tall ? g.b_col : g.a_row, out_long = tall ? g.c_row : 1, out_short = tall ? 1 : g.c_row;
+  const i64 grain = round_up(max_of(ceil_div(i64(1) << 15, shorter * g.K), chunk_size(longer, 4)), 4);
+  parallel_for(longer, grain, [=, &g](i64 begin, i64 end) {
+    for (i64 i = begin; i < end; i += 4)
+      for (i64 j = 0; j < shorter; j += 2)
+        dot_four_by_two(g.K, a + i * a_row, a_row, b + j * b_row, b_row, g.C + i * out_long + j * out_short, out_long, out_short, min_of(i64(4), end - i),
+                        min_of(i64(2), shorter - j));
+    if (tall) finish_block(g, begin, end - begin, 0, g.N);
+  });
+  if (!tall) finish_block(g, 0, g.M, 0, g.N);
+}
+
 // One product. `whole_pool` is false inside a parallel loop over batches.
 template <class T> static NOINLINE void gemm(const Gemm<T>& g, bool whole_pool) {
   if (g.K == 0) {
@@ -187,6 +243,7 @@ template <class T> static NOINLINE void gemm(const Gemm<T>& g, bool whole_pool) 
     matvec(g.N, g.K, g.B, g.b_col, g.b_row, g.A, g.a_col, g.C, i64(1), g.accumulate);
     return finish_block(g, 0, g.M, 0, g.N);
   }
+  if (g.a_col == 1 && g.b_row == 1 && min_of(g.M, g.N) <= 10 && max_of(g.M, g.N) >= 4 && g.K >= 16 && !g.accumulate) return gemm_dots(g);
   if (!whole_pool || g.M * g.N * g.K <= 32768) return gemm_blocked(g, thread_buffers<T>());
   const i64 parts = g.M * g.N <= 4096 && g.K >= 4096 ? min_of(g.K / 1024, i64(16)) : 1;
   // The number of parts must leave none empty.

@@ -38,28 +38,31 @@ template <class T> INLINE void finish_block(const Gemm<T>& g, i64 row, i64 rows,
 constexpr i64 SHARED_BYTES = 4 << 20;
 u8* shared_memory();
 
-// One block of C from packed operands: rows [i0, i1) and columns [j0, j1) of the packed area, which stands at (row, col) of C.
+// One block of C from packed operands: rows [i0, i1) and columns [j0, j1) of the packed area, which stands at (row, col) of C. `in_place`: where whole
+// panels of B are read instead of the packed ones, or null.
 template <class T>
-NOINLINE void multiply_block(const Gemm<T>& g, const PackBuffers<T>& pack, i64 row, i64 col, i64 rows, i64 cols, i64 kc, i64 i0, i64 i1, i64 j0,
-                             i64 j1, bool accumulate) {
+NOINLINE void multiply_block(const Gemm<T>& g, const PackBuffers<T>& pack, const T* in_place, i64 row, i64 col, i64 rows, i64 cols, i64 kc, i64 i0,
+                             i64 i1, i64 j0, i64 j1, bool accumulate) {
   constexpr i64 NR = TILE_COLS<T>;
   alignas(64) T edge[TILE_ROWS * NR];
   const PackedTile<T> full = tile_packed<T, TILE_ROWS>;
   i1 = min_of(i1, rows);
   j1 = min_of(j1, cols);
   for (i64 j = j0; j < j1; j += NR) {
-    const T* b = pack.b + j * kc;
     const i64 width = min_of(NR, cols - j);
+    const bool packed = in_place == nullptr || width < NR;
+    const T* b = packed ? pack.b + j * kc : in_place + j;
+    const i32 ldb = static_cast<i32>(packed ? NR : g.b_row);
     for (i64 i = i0; i < i1; i += TILE_ROWS) {
       const T* a = pack.a + i * kc;
       const i64 height = min_of(i64(TILE_ROWS), rows - i);
       T* c = g.C + (row + i) * g.c_row + col + j;
       const PackedTile<T> tile = height == TILE_ROWS ? full : packed_tile<T>(height);
       if (width == NR) {
-        tile(static_cast<i32>(kc), a, b, c, static_cast<i32>(g.c_row), accumulate);
+        tile(static_cast<i32>(kc), a, b, ldb, c, static_cast<i32>(g.c_row), accumulate);
         continue;
       }
-      tile(static_cast<i32>(kc), a, b, edge, NR, 0);
+      tile(static_cast<i32>(kc), a, b, ldb, edge, NR, 0);
       for (i64 r = 0; r < height; r++)
         for (i64 q = 0; q < width; q++) c[r * g.c_row + q] = accumulate ? c[r * g.c_row + q] + edge[r * NR + q] : edge[r * NR + q];
     }
@@ -72,18 +75,20 @@ template <class T> NOINLINE void gemm_blocked(const Gemm<T>& g, const PackBuffer
   const i64 kc = ceil_div(g.K, ceil_div(g.K, KC_MAX));
   const i64 mc = min_of(round_up(g.M, MR), max_of(pack.a_elements / kc / MR * MR, MR));
   const i64 nc = min_of(round_up(g.N, NR), max_of(pack.b_elements / kc / NR * NR, NR));
+  // Few rows of A use each panel of B once or twice: not worth a copy, unless its rows would meet in few sets of the first-level cache.
+  const bool in_place = g.b_col == 1 && g.M <= 2 * MR && g.b_row * i64(sizeof(T)) % 1024 != 0;
   for (i64 col = 0; col < g.N; col += nc)
     for (i64 k0 = 0; k0 < g.K; k0 += kc)
       for (i64 row = 0; row < g.M; row += mc) {
         const i64 rows = min_of(mc, g.M - row), cols = min_of(nc, g.N - col), depth = min_of(kc, g.K - k0);
         const bool last = k0 + kc >= g.K, accumulate = g.accumulate || k0 > 0;
         // B's block is packed once for all blocks of rows.
-        const i64 a_panels = ceil_div(rows, MR), b_panels = row == 0 ? ceil_div(cols, NR) : 0;
+        const i64 a_panels = ceil_div(rows, MR), b_panels = row > 0 ? 0 : in_place ? (cols % NR != 0) : ceil_div(cols, NR);
         const i64 per_panel = depth * NR;
         parallel_for(a_panels + b_panels, ceil_div(i64(1) << 14, per_panel), [&](i64 begin, i64 end) {
           for (i64 p = begin; p < end; p++) {
             if (p < b_panels) {
-              const i64 j = p * NR;
+              const i64 j = in_place ? cols / NR * NR : p * NR;
               pack_lines(pack.b + j * depth, NR, g.B + k0 * g.b_row + (col + j) * g.b_col, g.b_col, g.b_row, min_of(NR, cols - j), depth);
             } else {
               const i64 i = (p - b_panels) * MR, height = min_of(MR, rows - i);
@@ -102,7 +107,7 @@ template <class T> NOINLINE void gemm_blocked(const Gemm<T>& g, const PackBuffer
         parallel_for(down * across, ceil_div(i64(50000), block_rows * block_cols * depth), [&](i64 begin, i64 end) {
           for (i64 task = begin; task < end; task++) {
             const i64 i = task % down * block_rows, j = task / down * block_cols;
-            multiply_block(g, pack, row, col, rows, cols, depth, i, i + block_rows, j, j + block_cols, accumulate);
+            multiply_block(g, pack, in_place ? g.B + k0 * g.b_row + col : nullptr, row, col, rows, cols, depth, i, i + block_rows, j, j + block_cols, accumulate);
             if (last) finish_block(g, row + i, min_of(block_rows, rows - i), col + j, min_of(block_cols, cols - j));
           }
         });

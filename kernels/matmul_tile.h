@@ -33,8 +33,9 @@ template <class T> constexpr int TILE_COLS = TILE_VECS * LANES<T>;
 // The epilogue's activations, numbered as in the instruction set.
 enum Activation : i32 { ACT_NONE = 0, ACT_RELU = 1, ACT_SIGMOID = 2, ACT_TANH = 3 };
 
-// C (or C +=) A B for packed A [K][R] and packed B [K][TILE_COLS]; rows of C are ldc apart and have room for TILE_COLS.
-template <class T, int R> NOINLINE void tile_packed(i32 K, const T* a, const T* b, T* c, i32 ldc, i32 accumulate) {
+// C (or C +=) A B for packed A [K][R] and TILE_COLS columns of B, whose rows are ldb apart (TILE_COLS when packed); rows of C are ldc apart and have
+// room for TILE_COLS.
+template <class T, int R> NOINLINE void tile_packed(i32 K, const T* a, const T* b, i32 ldb, T* c, i32 ldc, i32 accumulate) {
   using V = Vec<T>;
   V acc[R][TILE_VECS];
   for (int i = 0; i < R; i++)
@@ -49,7 +50,7 @@ template <class T, int R> NOINLINE void tile_packed(i32 K, const T* a, const T* 
     }
     KEEP_ORDER;
     a += R;
-    b += TILE_COLS<T>;
+    b += ldb;
   }
   for (int i = 0; i < R; i++, c += ldc)
     for (int j = 0; j < TILE_VECS; j++) {
@@ -84,7 +85,7 @@ NOINLINE void tile_offsets(i32 K, const T* a, const T* b, const i32* offset, T* 
     }
 }
 
-template <class T> using PackedTile = void (*)(i32, const T*, const T*, T*, i32, i32);
+template <class T> using PackedTile = void (*)(i32, const T*, const T*, i32, T*, i32, i32);
 template <class T> using OffsetTile = void (*)(i32, const T*, const T*, const i32*, T*, i32, i32);
 
 // The tile for `rows` rows, 1 … TILE_ROWS.

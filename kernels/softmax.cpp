@@ -15,7 +15,8 @@ template <class T> static INLINE T row_max(const T* x, i64 n) {
   return hmax(best);
 }
 
-static i64 row_grain(i64 n) { return ceil_div(i64(1) << 12, max_of(n, i64(1))); }
+// Rows worth a chunk; a short row costs more than its elements do.
+static i64 row_grain(i64 n) { return ceil_div(i64(1) << 12, max_of(n, i64(0)) + 64); }
 
 template <class T> static NOINLINE void softmax_row(const T* x, T* y, i64 n, bool log) {
   using V = Vec<T>;

@@ -37,10 +37,10 @@ export function wasmFeatures(): WasmFeatures {
 }
 
 /**
- * The kernel variant for these features, as in 'simd-threads'; undefined without SIMD, which the kernels need. The relaxed builds fuse multiply and add, but
- * their exponential family does not keep NaN yet, so they are used only where FATHOM_WASM asks for them.
+ * The kernel variant for these features, as in 'relaxed-threads'; undefined without SIMD, which the kernels need. The relaxed builds fuse multiply and add:
+ * faster, and different from the plain ones in the last bits only.
  */
 export function bestVariant(features: WasmFeatures): string | undefined {
   if (!features.simd) return undefined;
-  return `simd${features.threads ? '-threads' : ''}`;
+  return `${features.relaxedSimd ? 'relaxed' : 'simd'}${features.threads ? '-threads' : ''}`;
 }
