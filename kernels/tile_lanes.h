@@ -22,9 +22,9 @@ template <class T> INLINE void store_lanes(T* p, Vec<T> v, i64 lanes) {
 template <class T> INLINE void tile_into(i64 height, i64 width, i64 K, const T* a, const T* b, T* c, i64 ldc, bool accumulate) {
   constexpr i64 NR = TILE_COLS<T>;
   const PackedTile<T> tile = packed_tile<T>(height);
-  if (width == NR) return tile(static_cast<i32>(K), a, b, c, static_cast<i32>(ldc), accumulate);
+  if (width == NR) return tile(static_cast<i32>(K), a, b, NR, c, static_cast<i32>(ldc), accumulate);
   alignas(64) T edge[TILE_ROWS * NR];
-  tile(static_cast<i32>(K), a, b, edge, NR, 0);
+  tile(static_cast<i32>(K), a, b, NR, edge, NR, 0);
   for (i64 r = 0; r < height; r++)
     for (i64 j = 0; j < width; j++) c[r * ldc + j] = accumulate ? c[r * ldc + j] + edge[r * NR + j] : edge[r * NR + j];
 }
