@@ -50,6 +50,9 @@ static NOINLINE void dispatch(i32 opcode, const double* w) {
     case OP_RECURRENT_BACKWARD: return op_recurrent_backward(w);
     case OP_ATTENTION_FORWARD: return op_attention_forward(w);
     case OP_ATTENTION_BACKWARD: return op_attention_backward(w);
+    case OP_CHOLESKY: return op_cholesky(w);
+    case OP_TRIANGULAR_SOLVE: return op_triangular_solve(w);
+    case OP_LU: return op_lu(w);
     default: return fail(UNKNOWN_OPCODE, opcode);
   }
 }

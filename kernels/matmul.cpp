@@ -41,20 +41,8 @@ template <class T> void finish_row(T* c, i64 n, const T* bias_vector, T bias, i3
 template void finish_row<f32>(f32*, i64, const f32*, f32, i32);
 template void finish_row<f64>(f64*, i64, const f64*, f64, i32);
 
-// Packed blocks of the products that use the whole pool; smaller ones pack into the thread's scratch.
 alignas(64) static u8 pack_memory[SHARED_BYTES];
-constexpr i64 PACK_BYTES = SHARED_BYTES / 2;
 u8* shared_memory() { return pack_memory; }
-
-template <class T> static PackBuffers<T> shared_buffers() {
-  return {reinterpret_cast<T*>(pack_memory), PACK_BYTES / i64(sizeof(T)), reinterpret_cast<T*>(pack_memory + PACK_BYTES),
-          PACK_BYTES / i64(sizeof(T))};
-}
-template <class T> static PackBuffers<T> thread_buffers() {
-  T* memory = static_cast<T*>(thread_scratch());
-  constexpr i64 half = SCRATCH_BYTES / 2 / i64(sizeof(T));
-  return {memory, half, memory + half, half};
-}
 
 // y[i * y_stride] (+)= sum over k of A[i, k] x[k], rows [begin, end). A is dense along k or along i, or anything for the last loop.
 template <class T>

@@ -17,6 +17,7 @@ template <class T> struct Gemm {
   const T* bias;
   bool bias_over_rows;
   i32 activation;
+  bool subtract = false;  // C -= A B (with accumulate): A is negated as it is packed
 };
 
 // Memory for the packed blocks of A and B.
@@ -34,9 +35,20 @@ template <class T> INLINE void finish_block(const Gemm<T>& g, i64 row, i64 rows,
                   g.bias && g.bias_over_rows ? g.bias[i] : T(0), g.activation);
 }
 
-// 64-byte aligned memory that matrix product and convolution share for what all threads read: packed operands, partial results.
+// 64-byte aligned memory that matrix product, convolution and factorisations share for what all threads read: packed operands, partial results.
 constexpr i64 SHARED_BYTES = 4 << 20;
 u8* shared_memory();
+
+// Packed blocks of the products that use the whole pool; smaller ones pack into the thread's scratch.
+template <class T> INLINE PackBuffers<T> shared_buffers() {
+  constexpr i64 half = SHARED_BYTES / 2;
+  return {reinterpret_cast<T*>(shared_memory()), half / i64(sizeof(T)), reinterpret_cast<T*>(shared_memory() + half), half / i64(sizeof(T))};
+}
+template <class T> INLINE PackBuffers<T> thread_buffers() {
+  T* memory = static_cast<T*>(thread_scratch());
+  constexpr i64 half = SCRATCH_BYTES / 2 / i64(sizeof(T));
+  return {memory, half, memory + half, half};
+}
 
 // One block of C from packed operands: rows [i0, i1) and columns [j0, j1) of the packed area, which stands at (row, col) of C. `in_place`: where whole
 // panels of B are read instead of the packed ones, or null.
@@ -93,6 +105,8 @@ template <class T> NOINLINE void gemm_blocked(const Gemm<T>& g, const PackBuffer
             } else {
               const i64 i = (p - b_panels) * MR, height = min_of(MR, rows - i);
               pack_lines(pack.a + i * depth, height, g.A + (row + i) * g.a_row + k0 * g.a_col, g.a_row, g.a_col, height, depth);
+              if (g.subtract)
+                for (i64 q = 0; q < height * depth; q++) pack.a[i * depth + q] = -pack.a[i * depth + q];
             }
           }
         });

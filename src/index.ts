@@ -10,6 +10,8 @@ export { customFunction } from './autograd/function.ts';
 export { enableGrad, isGradEnabled, noGrad, setGradEnabled } from './autograd/mode.ts';
 export * as autograd from './func/autograd.ts';
 export * as func from './func/index.ts';
+export * as linalg from './linalg/index.ts';
+export * from './linalg/top-level.ts';
 export * from './ops/activations.ts';
 export * from './ops/cast.ts';
 export * from './ops/create.ts';
@@ -42,7 +44,7 @@ export { bernoulli, binomial, multinomial, normal, poisson } from './ops/random.
 export * from './ops/read.ts';
 export { all, amax, amin, any, argmax, argmin, mean, type ReduceOptions, sum, sumToShape } from './ops/reduce.ts';
 export { aminmax, countNonzero, logsumexp, max, min, nanmean, nansum, prod } from './ops/reduce-more.ts';
-export { norm, renorm, vectorNorm } from './ops/reduce-norm.ts';
+export { renorm } from './ops/reduce-norm.ts';
 export { cummax, cummin, cumprod, cumsum, logcumsumexp } from './ops/scan.ts';
 export {
   bincount,

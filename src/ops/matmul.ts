@@ -306,10 +306,4 @@ function linear2d(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
 const transposedRaw = (w: Tensor): Tensor =>
   new Tensor(w.storage, [w.shape[1], w.shape[0]], [w.strides[1], w.strides[0]], w.offset, w.dtype);
 
-/** The product of a chain of matrices from left to right. */
-export function chainMatmul(...ms: Tensor[]): Tensor {
-  if (ms.length === 0) throw new ShapeError('chainMatmul: needs at least one matrix');
-  return ms.reduce((a, b) => mm(a, b));
-}
-
 export const matmulMethods = { matmul, mm, bmm, mv, dot, outer, ger: outer, addmm, addmv, addr, baddbmm, addbmm };

@@ -76,18 +76,6 @@ function normOver(name: string, from: Tensor, p: number, dim: ReduceOptions['dim
   return out;
 }
 
-export interface NormOptions extends ReduceOptions {
-  /** Order: a number, ±Infinity, or 'fro' (2). */
-  p?: number | 'fro';
-}
-/** The p-norm of the elements over the given dimensions; 2 by default. */
-export function norm(x: Tensor, { p = 2, dim, keepdim = false, dtype }: NormOptions = {}): Tensor {
-  if (p !== 'fro' && typeof p !== 'number')
-    throw new ValueError(`norm: p '${String(p)}' is unknown; use a number or 'fro' (linalg.norm has more)`);
-  const from = dtype === undefined ? x : to(x, checkDType(dtype, 'norm: dtype'));
-  return normOver('norm', from, p === 'fro' ? 2 : p, dim, keepdim);
-}
-
 const shrink = op('renorm', 1, s.where(s.gt(input(0), param(0)), s.div(param(0), s.add(input(0), 1e-7)), 1));
 /** x with every slice along `dim` scaled down to a p-norm of at most `maxnorm`. */
 export function renorm(x: Tensor, p: number, dim: number, maxnorm: number): Tensor {
@@ -100,4 +88,4 @@ export function renorm(x: Tensor, p: number, dim: number, maxnorm: number): Tens
   return mul(x, apply(shrink, [norms], [maxnorm]));
 }
 
-export const reduceNormMethods = { norm, renorm };
+export const reduceNormMethods = { renorm };

@@ -25,6 +25,11 @@ export class ValueError extends FathomError {
   override name = 'ValueError';
 }
 
+/** A matrix has no such factorisation or solution: it is singular, not positive definite, or holds NaN. */
+export class LinAlgError extends FathomError {
+  override name = 'LinAlgError';
+}
+
 /** A device is unknown, missing or cannot do what was asked. */
 export class DeviceError extends FathomError {
   override name = 'DeviceError';

@@ -2,6 +2,7 @@
 // so an operation is written and documented once.
 
 import { type BackwardOptions, backward } from '../autograd/engine.ts';
+import { linalgMethods } from '../linalg/top-level.ts';
 import { activationMethods } from '../ops/activations.ts';
 import { to, toBool, toDouble, toFloat, toInt, toLong } from '../ops/cast.ts';
 import { createMethods } from '../ops/create-more.ts';
@@ -82,6 +83,7 @@ const tables = {
   ...diagonalMethods,
   ...padMethods,
   ...matmulMethods,
+  ...linalgMethods,
   ...softmaxMethods,
   ...randomMethods,
 };
