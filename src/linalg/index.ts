@@ -3,7 +3,6 @@
 import { diagonal as diagonalOf } from '../ops/view.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
-export { vander } from '../ops/create-more.ts';
 export { matmul } from '../ops/matmul.ts';
 export { type VectorNormOptions, vectorNorm } from '../ops/reduce-norm.ts';
 export { cholesky, choleskyEx } from './cholesky.ts';
@@ -12,7 +11,7 @@ export { type LstsqDriver, type LstsqOptions, type LstsqResult, lstsq, matrixRan
 export { type LuSolveOptions, lu, luFactor, luFactorEx, luSolve, type PivotOption } from './lu.ts';
 export { type CondOptions, cond, type LinalgNormOptions, type MatrixNormOptions, type MatrixOrder, matrixNorm, norm } from './norms.ts';
 export { matrixExp, matrixPower } from './powers.ts';
-export { cross, multiDot, vecdot } from './products.ts';
+export { cross, multiDot, vander, vecdot } from './products.ts';
 export { householderProduct, type QROptions, qr } from './qr.ts';
 export { det, inv, type SolveOptions, slogdet, solve } from './solve.ts';
 export { type SVDOptions, svd, svdvals } from './svd.ts';

@@ -47,22 +47,29 @@ function matrixNormOf(name: string, A: Tensor, { ord = 'fro', dim = [-2, -1], ke
   if (ord === 'nuc' || Math.abs(ord) === 2) {
     const rest = x.shape.map((_, i) => i).filter((i) => i !== rows && i !== columns);
     const S = svdvals(permute(x, [...rest, rows, columns]));
-    if (ord !== 'nuc') needSome(name, ord, S.shape[S.ndim - 1], x);
-    const y = ord === 'nuc' ? sum(S, { dim: -1 }) : ord === 2 ? amax(S, { dim: -1 }) : amin(S, { dim: -1 });
+    const y =
+      ord === 'nuc' || none(name, ord, S.shape[S.ndim - 1], x)
+        ? sum(S, { dim: -1 })
+        : ord === 2
+          ? amax(S, { dim: -1 })
+          : amin(S, { dim: -1 });
     return keepdim ? [rows, columns].sort((a, b) => a - b).reduce((t, d) => unsqueeze(t, d), y) : y;
   }
   // sums of magnitudes over one of the two dimensions, then their extreme over the other
   const [added, compared] = Math.abs(ord) === 1 ? [rows, columns] : [columns, rows];
-  needSome(name, ord, x.shape[compared], x);
   const sums = sum(abs(x), { dim: added, keepdim: true });
-  const y = (ord > 0 ? amax : amin)(sums, { dim: compared, keepdim: true });
+  const y = (none(name, ord, x.shape[compared], x) ? sum : ord > 0 ? amax : amin)(sums, { dim: compared, keepdim: true });
   if (keepdim) return y;
   return [rows, columns].sort((a, b) => b - a).reduce((t, d) => select(t, d, 0), y);
 }
 
-function needSome(name: string, ord: MatrixOrder, n: number, x: Tensor): void {
-  if (n === 0)
-    throw new IndexError(`${name}: order ${String(ord)} of empty matrices (shape ${show(x.shape)}) is not defined; use 'fro' or 'nuc'`);
+/** True when there is nothing to compare: the largest of nothing is 0 (an empty sum), the smallest is an IndexError. */
+function none(name: string, ord: number, n: number, x: Tensor): boolean {
+  if (n === 0 && ord < 0)
+    throw new IndexError(
+      `${name}: order ${ord} of empty matrices (shape ${show(x.shape)}) is the smallest of nothing; use 'fro', 'nuc' or a positive order`,
+    );
+  return n === 0;
 }
 
 export interface LinalgNormOptions {

@@ -1,7 +1,7 @@
 // Products beside the matrix product: contraction over chosen dimensions, Kronecker, cross and vector products, chains of matrices.
 
-import { fromTyped } from '../ops/create.ts';
-import { mul, sub } from '../ops/elementwise.ts';
+import { arange, fromTyped } from '../ops/create.ts';
+import { mul, pow, sub } from '../ops/elementwise.ts';
 import { indexSelect } from '../ops/gather.ts';
 import { dot, matmul } from '../ops/matmul.ts';
 import { sum } from '../ops/reduce.ts';
@@ -11,12 +11,13 @@ import { broadcastShapes, normalizeDim, normalizeDims, numelOf, show } from '../
 import { Tensor } from '../tensor/tensor.ts';
 
 export interface TensordotOptions {
-  /** How many of the last dimensions of a meet the first of b; or the dimensions of each, pairwise. */
+  /** How many of the last dimensions of x meet the first of y; or the dimensions of each, pairwise. */
   dims?: number | readonly (readonly number[])[];
 }
 
-/** Sum of products over pairs of dimensions of a and b; the result has the other dimensions of a, then those of b. */
-export function tensordot(a: Tensor, b: Tensor, { dims = 2 }: TensordotOptions = {}): Tensor {
+/** Sum of products over pairs of dimensions of x and y; the result has the other dimensions of x, then those of y. A size of 1 broadcasts. */
+export function tensordot(x: Tensor, y: Tensor, { dims = 2 }: TensordotOptions = {}): Tensor {
+  let [a, b] = [x, y];
   let [da, db]: [readonly number[], readonly number[]] = [[], []];
   if (typeof dims === 'number') {
     if (!Number.isInteger(dims) || dims < 0 || dims > Math.min(a.ndim, b.ndim))
@@ -33,6 +34,12 @@ export function tensordot(a: Tensor, b: Tensor, { dims = 2 }: TensordotOptions =
       dims[1].length === 0 ? [] : normalizeDims('tensordot', dims[1], b.ndim),
     ];
   }
+  // a size of 1 broadcasts: the other side is summed
+  const narrowed = (t: Tensor, own: readonly number[], other: Tensor, theirs: readonly number[]): Tensor => {
+    const dims = own.filter((d, i) => t.shape[d] !== 1 && other.shape[theirs[i]] === 1);
+    return dims.length === 0 ? t : sum(t, { dim: dims, keepdim: true });
+  };
+  [a, b] = [narrowed(a, da, b, db), narrowed(b, db, a, da)];
   da.forEach((d, i) => {
     if (a.shape[d] !== b.shape[db[i]])
       throw new ShapeError(
@@ -110,6 +117,14 @@ export function inner(a: Tensor, b: Tensor): Tensor {
 
 /** Inner product of two vectors (complex ones do not occur, so it equals dot). */
 export const vdot = (a: Tensor, b: Tensor): Tensor => dot(a, b);
+
+/** Powers 0 … N - 1 of the elements of x [..., n] -> [..., n, N], rising (the top-level vander falls); N is n unless given. */
+export function vander(x: Tensor, { N }: { N?: number } = {}): Tensor {
+  if (x.ndim === 0) throw new ShapeError('vander: needs a vector [n] or a batch of them, got a 0-d tensor');
+  const columns = N ?? x.shape[x.ndim - 1];
+  if (!Number.isInteger(columns) || columns < 1) throw new ValueError(`vander: N ${columns} must be a whole number of at least 1`);
+  return pow(unsqueeze(x, -1), arange(columns, { dtype: x.dtype }));
+}
 
 /** Inner products along `dim`, other dimensions broadcast. */
 export function vecdot(x: Tensor, y: Tensor, { dim = -1 }: { dim?: number } = {}): Tensor {

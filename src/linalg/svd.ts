@@ -44,7 +44,13 @@ function hostSVD(a: Float64Array, m: number, n: number, vectors: boolean): HostS
     autoTranspose: true,
   });
   const s = Float64Array.from(d.diagonal.slice(0, k));
-  if (vectors) {
+  if (vectors && s[0] === 0) {
+    // any orthonormal vectors serve for the zero matrix; unit vectors give the subgradient that PyTorch has
+    for (let i = 0; i < k; i++) {
+      u[i * k + i] = 1;
+      v[i * k + i] = 1;
+    }
+  } else if (vectors) {
     writeMatrix(u, 0, d.leftSingularVectors, m, k);
     writeMatrix(v, 0, d.rightSingularVectors, n, k);
   }
