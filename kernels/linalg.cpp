@@ -1,5 +1,5 @@
-// CHOLESKY, TRIANGULAR_SOLVE and LU over batches of contiguous matrices, in place. Blocked right-looking forms (Golub and Van Loan, "Matrix
-// Computations", 4th edition, sections 3.2, 3.4 and 4.2): a panel by plain loops, the rest by the matrix product's tiles.
+// CHOLESKY, TRIANGULAR_SOLVE and LU over batches of contiguous matrices, in place. Halves are factored after one
+// another (see linalg.h): small blocks by plain loops, the rest by the matrix product's tiles.
 #include "linalg.h"
 #include "ops.h"
 
@@ -51,98 +51,131 @@ template <class T> NOINLINE void solve_rows(i64 n, const T* L, i64 ldl, T* B, i6
   }
 }
 
-template <class T> NOINLINE i64 cholesky(i64 n, T* A, bool whole_pool) {
-  i64 bad = 0;
-  for (i64 k = 0; k < n && bad == 0; k += LINALG_BLOCK) {
-    const i64 size = min_of(LINALG_BLOCK, n - k), end = k + size, rest = n - end;
-    T* diagonal = A + k * n + k;
-    bad = cholesky_small(size, diagonal, n);
-    if (bad != 0) {
-      bad += k;
-      break;
-    }
-    T* panel = A + end * n + k;
-    if (whole_pool) {
-      parallel_for(ceil_div(rest, i64(16)), ceil_div(i64(50000), 16 * size * size),
-                   [=](i64 from, i64 to) { solve_rows(size, diagonal, n, panel + from * 16 * n, n, min_of(to * 16, rest) - from * 16); });
-    } else {
-      solve_rows(size, diagonal, n, panel, n, rest);
-    }
-    // Only the lower triangle of the rest is needed: strips of rows up to their diagonal.
-    constexpr i64 STRIP = 128;
-    for (i64 i = 0; i < rest; i += STRIP) {
-      const i64 height = min_of(STRIP, rest - i), width = i + height;
-      subtract_product(height, width, size, panel + i * n, n, i64(1), panel, i64(1), n, A + (end + i) * n + end, n, whole_pool);
-    }
+// X L' = B in place, L [n, n] and B [rows, n].
+template <class T> NOINLINE void solve_right(i64 n, const T* L, T* B, i64 rows, i64 stride, bool whole_pool) {
+  if (n <= LINALG_BLOCK) {
+    if (!whole_pool) return solve_rows(n, L, stride, B, stride, rows);
+    return parallel_for(ceil_div(rows, i64(16)), ceil_div(i64(50000), 16 * n * n), [=](i64 from, i64 to) {
+      solve_rows(n, L, stride, B + from * 16 * stride, stride, min_of(to * 16, rows) - from * 16);
+    });
   }
-  for (i64 i = 0; i < n; i++)
-    for (i64 j = i + 1; j < n; j++) A[i * n + j] = 0;
-  return bad;
+  const i64 k = half_of(n);
+  solve_right(k, L, B, rows, stride, whole_pool);
+  subtract_product(rows, n - k, k, B, stride, i64(1), L + k * stride, i64(1), stride, B + k, stride, whole_pool);
+  solve_right(n - k, L + k * (stride + 1), B + k, rows, stride, whole_pool);
 }
 
-// LU of a panel [m, n] with partial pivoting; rows are swapped within the panel only. info: the first zero pivot (counted from 1) or 0.
-template <class T> NOINLINE i64 lu_panel(i64 m, i64 n, T* A, i64 lda, i32* pivots) {
+// The lower triangle of C [n, n] -= X X', X [n, k]: squares on the diagonal are halved until they are small.
+template <class T> NOINLINE void subtract_square(i64 n, i64 k, const T* X, T* C, i64 stride, bool whole_pool) {
+  if (n <= 2 * LINALG_BLOCK) return subtract_product(n, n, k, X, stride, i64(1), X, i64(1), stride, C, stride, whole_pool);
+  const i64 h = half_of(n);
+  subtract_square(h, k, X, C, stride, whole_pool);
+  subtract_product(n - h, h, k, X + h * stride, stride, i64(1), X, i64(1), stride, C + h * stride, stride, whole_pool);
+  subtract_square(n - h, k, X + h * stride, C + h * (stride + 1), stride, whole_pool);
+}
+
+template <class T> NOINLINE i64 cholesky(i64 n, T* A, i64 stride, bool whole_pool) {
+  if (n <= LINALG_BLOCK) return cholesky_small(n, A, stride);
+  const i64 k = half_of(n);
+  i64 bad = cholesky(k, A, stride, whole_pool);
+  if (bad != 0) return bad;
+  T *below = A + k * stride, *rest = below + k;
+  solve_right(k, A, below, n - k, stride, whole_pool);
+  subtract_square(n - k, k, below, rest, stride, whole_pool);
+  bad = cholesky(n - k, rest, stride, whole_pool);
+  return bad == 0 ? 0 : k + bad;
+}
+
+template <class T> NOINLINE void swap_rows(T* p, T* q, i64 n) {
+  using V = Vec<T>;
+  i64 j = 0;
+  for (; j + LANES<T> <= n; j += LANES<T>) {
+    const V a = load<V>(p + j), b = load<V>(q + j);
+    store(p + j, b);
+    store(q + j, a);
+  }
+  for (; j < n; j++) {
+    const T t = p[j];
+    p[j] = q[j];
+    q[j] = t;
+  }
+}
+
+// LU of a narrow panel [m, n], n <= m, by outer products. pivots[k] counts from the panel's first row. The first zero pivot (counted from 1), or 0.
+template <class T> NOINLINE i64 lu_panel(i64 m, i64 n, T* A, i64 stride, i32* pivots) {
+  using V = Vec<T>;
   i64 info = 0;
-  for (i64 k = 0; k < min_of(m, n); k++) {
+  for (i64 k = 0; k < n; k++) {
+    T* top = A + k * stride;
     i64 best = k;
-    for (i64 i = k + 1; i < m; i++)
-      if (vabs(A[i * lda + k]) > vabs(A[best * lda + k])) best = i;
+    T largest = vabs(top[k]);
+    for (i64 i = k + 1; i < m; i++) {
+      const T v = vabs(A[i * stride + k]);
+      if (v > largest || (v != v && largest == largest)) best = i, largest = v;
+    }
     pivots[k] = i32(best);
-    T* top = A + k * lda;
-    if (top[k] == 0 && A[best * lda + k] == 0) {
+    if (largest == 0) {
       if (info == 0) info = k + 1;
       continue;
     }
-    if (best != k)
-      for (i64 j = 0; j < n; j++) {
-        const T t = top[j];
-        top[j] = A[best * lda + j];
-        A[best * lda + j] = t;
-      }
-    const T scale = T(1) / top[k];
-    const bool tiny = !(vabs(scale) <= T(sizeof(T) == 4 ? 3e38 : 1e308));
+    if (best != k) swap_rows(top, A + best * stride, n);
     for (i64 i = k + 1; i < m; i++) {
-      T* row = A + i * lda;
-      const T f = tiny ? row[k] / top[k] : row[k] * scale;
+      T* row = A + i * stride;
+      const T f = row[k] / top[k];
       row[k] = f;
-      for (i64 j = k + 1; j < n; j++) row[j] -= f * top[j];
+      const V g = splat<V>(-f);
+      i64 j = k + 1;
+      for (; j + LANES<T> <= n; j += LANES<T>) store(row + j, fma(g, load<V>(top + j), load<V>(row + j)));
+      for (; j < n; j++) row[j] -= f * top[j];
     }
   }
   return info;
 }
 
-template <class T> NOINLINE i64 lu(i64 m, i64 n, T* A, i32* pivots, bool whole_pool) {
-  const i64 K = min_of(m, n);
-  i64 info = 0;
-  for (i64 k = 0; k < K; k += LINALG_BLOCK) {
-    const i64 size = min_of(LINALG_BLOCK, K - k), end = k + size, rest = n - end;
-    const i64 bad = lu_panel(m - k, size, A + k * n + k, n, pivots + k);
-    if (bad != 0 && info == 0) info = k + bad;
-    for (i64 i = k; i < end; i++) {
-      const i64 other = k + pivots[i];
-      pivots[i] = i32(other + 1);
-      if (other == i) continue;
-      T *p = A + i * n, *q = A + other * n;
-      for (i64 j = 0; j < n; j++) {
-        if (j == k) j = end;
-        if (j >= n) break;
-        const T t = p[j];
-        p[j] = q[j];
-        q[j] = t;
-      }
-    }
-    if (rest == 0) continue;
-    solve_triangular(true, true, size, rest, A + k * n + k, n, i64(1), A + k * n + end, n, whole_pool);
-    subtract_product(m - end, rest, size, A + end * n + k, n, i64(1), A + k * n + end, n, i64(1), A + end * n + end, n, whole_pool);
+constexpr i64 LU_PANEL = 16;
+
+// LU of [m, n], n <= m, of rows that are `stride` apart.
+template <class T> NOINLINE i64 lu_tall(i64 m, i64 n, T* A, i64 stride, i32* pivots, bool whole_pool) {
+  if (n <= LU_PANEL) return lu_panel(m, n, A, stride, pivots);
+  const i64 k = half_of(n, LU_PANEL);
+  T *right = A + k, *below = A + k * stride;
+  i64 info = lu_tall(m, k, A, stride, pivots, whole_pool);
+  for (i64 i = 0; i < k; i++)
+    if (pivots[i] != i) swap_rows(right + i * stride, right + pivots[i] * stride, n - k);
+  solve_triangular(true, true, k, n - k, A, stride, i64(1), right, stride, whole_pool);
+  subtract_product(m - k, n - k, k, below, stride, i64(1), right, stride, i64(1), below + k, stride, whole_pool);
+  const i64 bad = lu_tall(m - k, n - k, below + k, stride, pivots + k, whole_pool);
+  for (i64 i = k; i < n; i++) {
+    pivots[i] += i32(k);
+    if (pivots[i] != i) swap_rows(A + i * stride, A + pivots[i] * stride, k);
   }
+  return info != 0 ? info : bad == 0 ? 0 : k + bad;
+}
+
+template <class T> NOINLINE i64 lu(i64 m, i64 n, T* A, i32* pivots, bool whole_pool) {
+  const i64 k = min_of(m, n);
+  const i64 info = lu_tall(m, k, A, n, pivots, whole_pool);
+  for (i64 i = 0; i < k; i++) {
+    if (n > k && pivots[i] != i) swap_rows(A + i * n + k, A + pivots[i] * n + k, n - k);
+    pivots[i]++;
+  }
+  if (n > k) solve_triangular(true, true, k, n - k, A, n, i64(1), A + k, n, whole_pool);
   return info;
+}
+
+template <class T> NOINLINE void clear_above(i64 n, T* A) {
+  for (i64 i = 0; i < n; i++)
+    for (i64 j = i + 1; j < n; j++) A[i * n + j] = 0;
 }
 
 template <class T> void run_cholesky(const double* w) {
   const i64 batches = integer(w[3]), n = integer(w[4]);
   T* A = ptr<T>(w[5]);
   i32* info = ptr<i32>(w[6]);
-  over_batches(batches, n * n * n / 3, [=](i64 b, bool whole_pool) { info[b] = i32(cholesky(n, A + b * n * n, whole_pool)); });
+  over_batches(batches, n * n * n / 3, [=](i64 b, bool whole_pool) {
+    info[b] = i32(cholesky(n, A + b * n * n, n, whole_pool));
+    clear_above(n, A + b * n * n);
+  });
 }
 
 template <class T> void run_solve(const double* w) {

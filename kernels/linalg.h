@@ -5,8 +5,11 @@
 
 namespace fathom {
 
-// Order of the diagonal blocks: small enough that the plain loops over them are a small part, large enough that the products are dense work.
+// Orders up to this are done by plain loops; larger ones are halved, so that most of the work is products of large blocks (recursive forms: Gustavson 1997,
+// "Recursion leads to automatic variable blocking for dense linear-algebra algorithms"; Toledo 1997 for LU).
 constexpr i64 LINALG_BLOCK = 32;
+// Where a larger order is cut: about the middle, on a multiple of the block.
+INLINE i64 half_of(i64 n, i64 block = LINALG_BLOCK) { return round_up(n / 2, block); }
 
 // C[M, N] -= A[M, K] B[K, N]; any strides of A. `whole_pool` is false inside a parallel loop over batches.
 template <class T>
@@ -88,22 +91,24 @@ template <class T> NOINLINE void subtract_rows(i64 rows, i64 K, const T* A, i64 
 // A X = B in place, A [n, n] triangular (only its triangle is read), B [n, m].
 template <class T>
 NOINLINE void solve_triangular(bool lower, bool unit, i64 n, i64 m, const T* A, i64 a_row, i64 a_col, T* B, i64 b_row, bool whole_pool) {
-  const i64 blocks = ceil_div(n, LINALG_BLOCK);
-  for (i64 step = 0; step < blocks; step++) {
-    const i64 k = (lower ? step : blocks - 1 - step) * LINALG_BLOCK, size = min_of(LINALG_BLOCK, n - k), end = k + size;
-    const T* diagonal = A + k * a_row + k * a_col;
-    T* solved = B + k * b_row;
-    const auto solve = [=](i64 from, i64 to) {
-      solve_small(lower, unit, size, diagonal, a_row, a_col, solved + from, b_row, to - from);
-    };
+  if (n <= LINALG_BLOCK) {
     // Columns are cut in multiples of 64, so that the path an element takes depends on the sizes alone.
-    if (whole_pool) parallel_for(ceil_div(m, i64(64)), ceil_div(i64(50000), 64 * size * size), [=](i64 from, i64 to) { solve(from * 64, min_of(to * 64, m)); });
-    else solve(0, m);
-    const i64 rest = lower ? n - end : k, at = lower ? end : 0;
-    const T* panel = A + at * a_row + k * a_col;
-    if (m == 1) subtract_rows(rest, size, panel, a_row, a_col, solved, b_row, B + at * b_row, b_row);
-    else subtract_product(rest, m, size, panel, a_row, a_col, solved, b_row, i64(1), B + at * b_row, b_row, whole_pool);
+    if (!whole_pool) return solve_small(lower, unit, n, A, a_row, a_col, B, b_row, m);
+    return parallel_for(ceil_div(m, i64(64)), ceil_div(i64(50000), 64 * n * n), [=](i64 from, i64 to) {
+      solve_small(lower, unit, n, A, a_row, a_col, B + from * 64, b_row, min_of(to * 64, m) - from * 64);
+    });
   }
+  const i64 k = half_of(n);
+  const T *second = A + k * (a_row + a_col), *between = lower ? A + k * a_row : A + k * a_col;
+  T* B2 = B + k * b_row;
+  if (lower) solve_triangular(lower, unit, k, m, A, a_row, a_col, B, b_row, whole_pool);
+  else solve_triangular(lower, unit, n - k, m, second, a_row, a_col, B2, b_row, whole_pool);
+  T *solved = lower ? B : B2, *rest = lower ? B2 : B;
+  const i64 rows = lower ? n - k : k, depth = lower ? k : n - k;
+  if (m == 1) subtract_rows(rows, depth, between, a_row, a_col, solved, b_row, rest, b_row);
+  else subtract_product(rows, m, depth, between, a_row, a_col, solved, b_row, i64(1), rest, b_row, whole_pool);
+  if (lower) solve_triangular(lower, unit, n - k, m, second, a_row, a_col, B2, b_row, whole_pool);
+  else solve_triangular(lower, unit, k, m, A, a_row, a_col, B, b_row, whole_pool);
 }
 
 // Runs f(batch index, whole_pool): large matrices one after another with all threads, small ones side by side.
