@@ -4,10 +4,11 @@ import * as distributions from '../src/distributions/index.ts';
 import * as ft from '../src/index.ts';
 import * as nn from '../src/nn/index.ts';
 import * as optim from '../src/optim/index.ts';
+import * as vision from '../src/vision/index.ts';
 import type { Library } from './adapter/index.ts';
 
 export { ft };
 export type Tensor = ft.Tensor;
 
 /** Every public name; fields under the names that PyTorch uses for them. */
-export const library: Library = { ...ft, nn, optim, distributions };
+export const library: Library = { ...ft, nn, optim, distributions, vision };

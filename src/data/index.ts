@@ -14,4 +14,4 @@ export { type DataFile, type DownloadProgress, type ResolvedFile, type ResolveOp
 export { gunzip } from './gzip.ts';
 export { type IdxArray, parseIdx } from './idx.ts';
 export { DataLoader, type LoaderOptions } from './loader.ts';
-export { resize, toTensor, toUnit } from './transforms.ts';
+export { type Interpolation, type ResizeOptions, resize, toTensor, toUnit } from './transforms.ts';

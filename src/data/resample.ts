@@ -1,5 +1,5 @@
-// Bilinear resizing of image planes on the host, with the rules of torchvision on images: triangle filter, widened by the scale
-// when shrinking with antialias; uint8 in fixed point with rounding after each direction, as the Python image library does it.
+// Bilinear resizing of planes of bytes on the host, with the rules of torchvision on images: triangle filter, widened by the scale when
+// shrinking with antialias; fixed point with rounding after each direction, as the Python image library does it.
 
 /** Weights of one direction: output i is the sum of `count[i]` inputs from `first[i]`, weights from i * width. */
 interface Taps {
@@ -37,21 +37,14 @@ function taps(input: number, output: number, antialias: boolean): Taps {
 // Bits behind the binary point of the fixed-point weights: 8 bits of grey and 2 bits of headroom leave 22 of 32.
 const fractionBits = 22;
 
-type Pixels = Uint8Array | Float32Array | Float64Array;
-
-// Sums become elements: floats as they are, bytes from fixed point with rounding. The weights are not negative and sum to 1 up to
-// a unit or two of the last bit, so a byte cannot leave its range.
-function store(sums: Float64Array, dst: Pixels, at: number): void {
-  if (!(dst instanceof Uint8Array)) {
-    dst.set(sums, at);
-    return;
-  }
+// Sums become bytes. The weights are not negative and sum to 1 up to a unit or two of the last bit, so a byte cannot leave its range.
+function store(sums: Float64Array, dst: Uint8Array, at: number): void {
   const half = 1 << (fractionBits - 1);
   for (let x = 0; x < sums.length; x++) dst[at + x] = (sums[x] + half) >> fractionBits;
 }
 
 /** Across: each of `lines` lines of `width` elements becomes one of t.first.length elements. */
-function across(src: Pixels, dst: Pixels, t: Taps, lines: number, width: number): void {
+function across(src: Uint8Array, dst: Uint8Array, t: Taps, lines: number, width: number): void {
   const sums = new Float64Array(t.first.length);
   const { first, count, weights } = t;
   for (let l = 0; l < lines; l++) {
@@ -67,7 +60,7 @@ function across(src: Pixels, dst: Pixels, t: Taps, lines: number, width: number)
 }
 
 /** Down: each plane of `height` lines of `width` elements becomes one of t.first.length lines. */
-function down(src: Pixels, dst: Pixels, t: Taps, planes: number, height: number, width: number): void {
+function down(src: Uint8Array, dst: Uint8Array, t: Taps, planes: number, height: number, width: number): void {
   const sums = new Float64Array(width);
   const outHeight = t.first.length;
   for (let p = 0; p < planes; p++) {
@@ -83,31 +76,27 @@ function down(src: Pixels, dst: Pixels, t: Taps, planes: number, height: number,
   }
 }
 
-/**
- * Resizes `planes` images that follow one another, each `height` x `width` row-major, to `outHeight` x `outWidth`.
- * The result has the type of the source.
- */
-export function resampleBilinear<A extends Pixels>(
-  src: A,
+/** Resizes `planes` images that follow one another, each `height` x `width` row-major, to `outHeight` x `outWidth`. */
+export function resampleBytes(
+  src: Uint8Array,
   size: { planes: number; height: number; width: number; outHeight: number; outWidth: number },
   { antialias = true }: { antialias?: boolean } = {},
-): A {
+): Uint8Array {
   const { planes, height, width, outHeight, outWidth } = size;
-  const make = src.constructor as new (n: number) => A;
   const weigh = (from: number, to: number): Taps => {
     const t = taps(from, to, antialias);
-    return src instanceof Uint8Array ? { ...t, weights: t.weights.map((w) => Math.round(w * 2 ** fractionBits)) } : t;
+    return { ...t, weights: t.weights.map((w) => Math.round(w * 2 ** fractionBits)) };
   };
   let now = src;
   if (outWidth !== width) {
-    const next = new make(planes * height * outWidth);
+    const next = new Uint8Array(planes * height * outWidth);
     across(now, next, weigh(width, outWidth), planes * height, width);
     now = next;
   }
   if (outHeight !== height) {
-    const next = new make(planes * outHeight * outWidth);
+    const next = new Uint8Array(planes * outHeight * outWidth);
     down(now, next, weigh(height, outHeight), planes, height, outWidth);
     now = next;
   }
-  return now === src ? (src.slice() as A) : now;
+  return now === src ? src.slice() : now;
 }

@@ -1,44 +1,89 @@
 // Image transforms of the data pipelines on tensors: resizing as torchvision does it, and scaling of bytes to [0, 1].
 
+import { to } from '../ops/cast.ts';
 import { fromTyped, hostCopy } from '../ops/create.ts';
+import { clamp, round } from '../ops/elementwise.ts';
+import { interpolate } from '../ops/interpolate.ts';
 import { dense, empty, window } from '../ops/raw.ts';
-import { permute, reshape } from '../ops/view.ts';
+import { clone, permute, reshape } from '../ops/view.ts';
 import { DTypeError, ShapeError, ValueError } from '../runtime/errors.ts';
 import { numelOf, show } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { resampleBilinear } from './resample.ts';
+import { resampleBytes } from './resample.ts';
+
+/** How {@link resize} finds values between pixels. */
+export type Interpolation = 'nearest' | 'nearest-exact' | 'bilinear' | 'bicubic';
+
+/** Options of {@link resize}. */
+export interface ResizeOptions {
+  interpolation?: Interpolation;
+  /** Average over all pixels that fall into one when shrinking ('bilinear' and 'bicubic'). Default true. */
+  antialias?: boolean;
+  /** With one number as the size: the longer side becomes at most so long. */
+  maxSize?: number;
+}
 
 /**
- * Resizes images [..., H, W] (uint8, float32 or float64) with bilinear interpolation. `size` is [height, width], or one number for
- * the shorter side. `antialias` (default true) widens the filter when shrinking. ShapeError, DTypeError, ValueError for misfits.
+ * Resizes images [..., H, W] (uint8, float32 or float64). `size` is [height, width], or one number for the shorter side. Gradients reach
+ * float images. ShapeError, DTypeError, ValueError for misfits.
  */
 export function resize(
   images: Tensor,
-  size: number | readonly [number, number],
-  { antialias = true }: { antialias?: boolean } = {},
+  size: number | readonly number[],
+  { interpolation = 'bilinear', antialias = true, maxSize }: ResizeOptions = {},
 ): Tensor {
   if (images.ndim < 2) throw new ShapeError(`resize: images is ${show(images.shape)}; [..., height, width] was expected`);
   const { dtype, shape } = images;
   if (dtype !== 'uint8' && dtype !== 'float32' && dtype !== 'float64') {
     throw new DTypeError(`resize: images is ${dtype}; uint8, float32 or float64 was expected, cast it with .to('float32')`);
   }
+  if (!['nearest', 'nearest-exact', 'bilinear', 'bicubic'].includes(interpolation))
+    throw new ValueError(`resize: interpolation '${String(interpolation)}' is unknown; use nearest, nearest-exact, bilinear or bicubic`);
   const [height, width] = [shape[shape.length - 2], shape[shape.length - 1]];
-  const [outHeight, outWidth] = targetSize(height, width, size);
+  const [outHeight, outWidth] = targetSize(height, width, size, maxSize);
   if (height === 0 || width === 0) throw new ShapeError(`resize: images is ${show(shape)}; an image without pixels cannot be resized`);
+  if (outHeight === 0 || outWidth === 0)
+    throw new ValueError(`resize: images ${show(shape)} would become ${outHeight} x ${outWidth} pixels; ask for a larger size`);
+  if (outHeight === height && outWidth === width) return clone(images);
   const planes = numelOf(shape.slice(0, -2));
-  const source = hostCopy(dense(images)) as Uint8Array | Float32Array | Float64Array;
-  const out = resampleBilinear(source, { planes, height, width, outHeight, outWidth }, { antialias });
-  return fromTyped(out, [...shape.slice(0, -2), outHeight, outWidth], dtype);
+  const target = [...shape.slice(0, -2), outHeight, outWidth];
+  if (dtype === 'uint8' && interpolation === 'bilinear') {
+    const source = hostCopy(dense(images)) as Uint8Array;
+    return fromTyped(resampleBytes(source, { planes, height, width, outHeight, outWidth }, { antialias }), target);
+  }
+  const smooth = interpolation === 'bilinear' || interpolation === 'bicubic';
+  const resized = interpolate(reshape(to(images, dtype === 'uint8' ? 'float32' : dtype), [planes, 1, height, width]), {
+    size: [outHeight, outWidth],
+    mode: interpolation,
+    antialias: smooth && antialias,
+  });
+  // the cubic kernel overshoots; bytes stay bytes
+  const values = dtype === 'uint8' ? to(round(clamp(resized, { min: 0, max: 255 })), 'uint8') : resized;
+  return reshape(values, target);
 }
 
-function targetSize(height: number, width: number, size: number | readonly [number, number]): readonly [number, number] {
-  const pair = typeof size === 'number' ? [size] : [...size];
-  if (pair.length < 1 || pair.length > 2 || !pair.every((n) => Number.isSafeInteger(n) && n > 0)) {
-    throw new ValueError(`resize: size is ${show(pair)}; a positive whole number or [height, width] was expected`);
+function targetSize(
+  height: number,
+  width: number,
+  size: number | readonly number[],
+  maxSize: number | undefined,
+): readonly [number, number] {
+  const list = typeof size === 'number' ? [size] : [...size];
+  if (list.length < 1 || list.length > 2 || !list.every((n) => Number.isSafeInteger(n) && n > 0)) {
+    throw new ValueError(`resize: size is ${show(list)}; a positive whole number or [height, width] was expected`);
   }
-  if (pair.length === 2) return [pair[0], pair[1]];
-  const [shorter] = pair;
-  return height <= width ? [shorter, Math.trunc((shorter * width) / height)] : [Math.trunc((shorter * height) / width), shorter];
+  if (list.length === 2) {
+    if (maxSize !== undefined)
+      throw new ValueError(`resize: maxSize is given with size ${show(list)}; it goes with one number for the shorter side`);
+    return [list[0], list[1]];
+  }
+  let [short] = list;
+  let long = Math.trunc((short * Math.max(height, width)) / Math.min(height, width));
+  if (maxSize !== undefined) {
+    if (!(maxSize > short)) throw new ValueError(`resize: maxSize is ${maxSize}; it must be more than the shorter side ${short}`);
+    if (long > maxSize) [short, long] = [Math.trunc((maxSize * short) / long), maxSize];
+  }
+  return height <= width ? [short, long] : [long, short];
 }
 
 // Division in single precision of every byte by 255, once.

@@ -23,7 +23,8 @@ export function checkBoxes(name: string, argument: string, boxes: Tensor, ndim?:
 }
 
 /** The four coordinates of boxes [..., 4], each [...]. */
-export const coordinates = (boxes: Tensor): [Tensor, Tensor, Tensor, Tensor] => [0, 1, 2, 3].map((i) => select(boxes, -1, i)) as [Tensor, Tensor, Tensor, Tensor];
+export const coordinates = (boxes: Tensor): [Tensor, Tensor, Tensor, Tensor] =>
+  [0, 1, 2, 3].map((i) => select(boxes, -1, i)) as [Tensor, Tensor, Tensor, Tensor];
 
 // Products of small integers would overflow.
 const wide = (t: Tensor): Tensor => (isFloating(t.dtype) ? t : to(t, 'int64'));
@@ -42,7 +43,8 @@ export type BoxFormat = 'xyxy' | 'xywh' | 'cxcywh';
 export function boxConvert(boxes: Tensor, inFormat: BoxFormat, outFormat: BoxFormat): Tensor {
   checkBoxes('boxConvert', 'boxes', boxes);
   for (const f of [inFormat, outFormat])
-    if (f !== 'xyxy' && f !== 'xywh' && f !== 'cxcywh') throw new ValueError(`boxConvert: the format '${String(f)}' is unknown; use xyxy, xywh or cxcywh`);
+    if (f !== 'xyxy' && f !== 'xywh' && f !== 'cxcywh')
+      throw new ValueError(`boxConvert: the format '${String(f)}' is unknown; use xyxy, xywh or cxcywh`);
   if (inFormat === outFormat) return add(boxes, 0);
   let [a, b, c, d] = coordinates(boxes);
   if (inFormat === 'xywh') [c, d] = [add(a, c), add(b, d)];
@@ -129,14 +131,27 @@ export function completeBoxIou(boxes1: Tensor, boxes2: Tensor, { eps = 1e-7 }: {
 }
 
 /** Box by box what losses need: [..., 4] and [..., 4]. */
-export function boxLossParts(name: string, boxes1: Tensor, boxes2: Tensor, eps: number): { iou: Tensor; union: Tensor; outer: Overlap['outer']; distance: () => Tensor; aspect: () => Tensor } {
+export function boxLossParts(
+  name: string,
+  boxes1: Tensor,
+  boxes2: Tensor,
+  eps: number,
+): { iou: Tensor; union: Tensor; outer: Overlap['outer']; distance: () => Tensor; aspect: () => Tensor } {
   checkBoxes(name, 'boxes1', boxes1);
   checkBoxes(name, 'boxes2', boxes2);
-  if (!isFloating(boxes1.dtype) || !isFloating(boxes2.dtype)) throw new DTypeError(`${name}: boxes must be floating point, got ${boxes1.dtype} and ${boxes2.dtype}; cast with .to('float32')`);
-  if (show(boxes1.shape) !== show(boxes2.shape)) throw new ShapeError(`${name}: boxes1 is ${show(boxes1.shape)} and boxes2 ${show(boxes2.shape)}; they must have one shape`);
+  if (!isFloating(boxes1.dtype) || !isFloating(boxes2.dtype))
+    throw new DTypeError(`${name}: boxes must be floating point, got ${boxes1.dtype} and ${boxes2.dtype}; cast with .to('float32')`);
+  if (show(boxes1.shape) !== show(boxes2.shape))
+    throw new ShapeError(`${name}: boxes1 is ${show(boxes1.shape)} and boxes2 ${show(boxes2.shape)}; they must have one shape`);
   const { inter, union, outer } = overlap(boxes1, boxes2);
   const iou = div(inter, add(union, eps));
-  return { iou, union, outer, distance: () => centreDistance(boxes1, boxes2, outer, eps), aspect: () => aspectTerm(boxes1, boxes2, iou, eps) };
+  return {
+    iou,
+    union,
+    outer,
+    distance: () => centreDistance(boxes1, boxes2, outer, eps),
+    aspect: () => aspectTerm(boxes1, boxes2, iou, eps),
+  };
 }
 
 /** Boxes [..., 4] with coordinates moved into an image of `size` [height, width]. */
@@ -214,4 +229,3 @@ export const nms = (boxes: Tensor, scores: Tensor, iouThreshold: number): Tensor
 /** As nms, within each class: boxes of different `idxs` [N] do not suppress one another. */
 export const batchedNms = (boxes: Tensor, scores: Tensor, idxs: Tensor, iouThreshold: number): Tensor =>
   suppress('batchedNms', boxes, scores, iouThreshold, idxs);
-

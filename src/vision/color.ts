@@ -1,15 +1,33 @@
 // Colour transforms of images [..., C, H, W], uint8 in 0 … 255 or floats in 0 … 1, with the definitions of torchvision.
 
-import { bincount } from '../ops/search.ts';
 import { to } from '../ops/cast.ts';
 import { conv2d } from '../ops/conv.ts';
 import { fromTyped } from '../ops/create.ts';
-import { add, bitwiseAnd, clamp, div, eq, floor, fmod, ge, isfinite, logicalAnd, maximum, mul, ne, pow, remainder, sub, where } from '../ops/elementwise.ts';
+import {
+  add,
+  bitwiseAnd,
+  clamp,
+  div,
+  eq,
+  floor,
+  fmod,
+  ge,
+  isfinite,
+  logicalAnd,
+  maximum,
+  mul,
+  ne,
+  pow,
+  remainder,
+  sub,
+  where,
+} from '../ops/elementwise.ts';
 import { take } from '../ops/gather.ts';
 import { cat, stack } from '../ops/join.ts';
 import { pad as padEdges } from '../ops/pad.ts';
 import { numbersSync } from '../ops/read.ts';
 import { amax, amin, mean } from '../ops/reduce.ts';
+import { bincount } from '../ops/search.ts';
 import { clone, expand, narrow, reshape, select } from '../ops/view.ts';
 import { DTypeError, ShapeError, ValueError } from '../runtime/errors.ts';
 import { checkDType, type DType, isFloating } from '../tensor/dtype.ts';
@@ -19,7 +37,8 @@ import { asBatch, asFloat, checkImage, cutTo, roundedTo, sizeOf, whiteOf } from 
 
 /** ratio · a + (1 - ratio) · b, cut to the range of the image. */
 function blend(name: string, a: Tensor, b: Tensor | number, ratio: number): Tensor {
-  const mixed = typeof b === 'number' ? add(mul(asFloat(a), ratio), (1 - ratio) * b) : add(mul(asFloat(a), ratio), mul(asFloat(b), 1 - ratio));
+  const mixed =
+    typeof b === 'number' ? add(mul(asFloat(a), ratio), (1 - ratio) * b) : add(mul(asFloat(a), ratio), mul(asFloat(b), 1 - ratio));
   return cutTo(mixed, a.dtype, whiteOf(name, a.dtype));
 }
 
@@ -54,7 +73,7 @@ export function adjustBrightness(img: Tensor, brightnessFactor: number): Tensor 
 export function adjustContrast(img: Tensor, contrastFactor: number): Tensor {
   checkImage('adjustContrast', img, [1, 3]);
   checkFactor('adjustContrast', 'contrastFactor', contrastFactor);
-  return blend('adjustContrast', img, mean(asFloat(gray(img)), [-3, -2, -1], { keepdim: true }), contrastFactor);
+  return blend('adjustContrast', img, mean(asFloat(gray(img)), { dim: [-3, -2, -1], keepdim: true }), contrastFactor);
 }
 
 /** Closer to the grey image (0 being the grey image) or more colourful. */
@@ -67,7 +86,8 @@ export function adjustSaturation(img: Tensor, saturationFactor: number): Tensor 
 /** Turns the hue by `hueFactor` of the colour circle, -0.5 to 0.5. Grey images stay as they are. */
 export function adjustHue(img: Tensor, hueFactor: number): Tensor {
   checkImage('adjustHue', img, [1, 3]);
-  if (!(hueFactor >= -0.5 && hueFactor <= 0.5)) throw new ValueError(`adjustHue: hueFactor is ${hueFactor}; a number from -0.5 to 0.5 was expected`);
+  if (!(hueFactor >= -0.5 && hueFactor <= 0.5))
+    throw new ValueError(`adjustHue: hueFactor is ${hueFactor}; a number from -0.5 to 0.5 was expected`);
   if (img.shape[img.ndim - 3] === 1) return clone(img);
   const { h, s, v } = toHsv(convertImageDtype(img, isFloating(img.dtype) ? img.dtype : 'float32'));
   return convertImageDtype(fromHsv(remainder(add(h, hueFactor), 1), s, v), img.dtype);
@@ -96,7 +116,8 @@ function fromHsv(h: Tensor, s: Tensor, v: Tensor): Tensor {
   const q = unit(mul(v, sub(1, mul(s, f))));
   const t = unit(mul(v, sub(1, mul(s, sub(1, f)))));
   const sector = remainder(i, 6);
-  const choose = (...of: Tensor[]): Tensor => of.reduceRight((rest, value, k) => (k === of.length - 1 ? value : where(eq(sector, k), value, rest)));
+  const choose = (...of: Tensor[]): Tensor =>
+    of.reduceRight((rest, value, k) => (k === of.length - 1 ? value : where(eq(sector, k), value, rest)));
   return stack([choose(v, q, p, p, t, v), choose(t, v, v, q, p, p), choose(p, p, t, v, v, q)], -3);
 }
 
@@ -115,7 +136,10 @@ export function adjustSharpness(img: Tensor, sharpnessFactor: number): Tensor {
   const [h, w] = sizeOf(img);
   if (h <= 2 || w <= 2) return clone(img);
   const kernel = [1, 1, 1, 1, 5, 1, 1, 1, 1].map((k) => k / 13);
-  const inner = roundedTo(asBatch(img, (x) => filter(x, kernel, 3, 3)), img.dtype);
+  const inner = roundedTo(
+    asBatch(img, (x) => filter(x, kernel, 3, 3)),
+    img.dtype,
+  );
   // the blurred inside with the edge of the image around it
   const row = (at: number, n: number): Tensor => narrow(img, -2, at, n);
   const middle = cat([narrow(row(1, h - 2), -1, 0, 1), inner, narrow(row(1, h - 2), -1, w - 1, 1)], -1);
@@ -149,11 +173,14 @@ export function gaussianBlur(
   if (size.length !== 2 || !size.every((n) => Number.isSafeInteger(n) && n > 0 && n % 2 === 1))
     throw new ValueError(`${name}: kernelSize is ${show(size)}; odd positive whole numbers were expected`);
   const sigmas = sigma === undefined ? size.map((n) => n * 0.15 + 0.35) : two(sigma);
-  if (sigmas.length !== 2 || !sigmas.every((n) => n > 0)) throw new ValueError(`${name}: sigma is ${show(sigmas)}; positive numbers were expected`);
+  if (sigmas.length !== 2 || !sigmas.every((n) => n > 0))
+    throw new ValueError(`${name}: sigma is ${show(sigmas)}; positive numbers were expected`);
   const [across, down] = [gauss(size[0], sigmas[0]), gauss(size[1], sigmas[1])];
   const [right, bottom] = [(size[0] - 1) / 2, (size[1] - 1) / 2];
   return roundedTo(
-    asBatch(img, (x) => filter(filter(padEdges(x, [right, right, bottom, bottom], { mode: 'reflect' }), across, 1, size[0]), down, size[1], 1)),
+    asBatch(img, (x) =>
+      filter(filter(padEdges(x, [right, right, bottom, bottom], { mode: 'reflect' }), across, 1, size[0]), down, size[1], 1),
+    ),
     img.dtype,
   );
 }
@@ -168,14 +195,16 @@ export function invert(img: Tensor): Tensor {
 export function posterize(img: Tensor, bits: number): Tensor {
   checkImage('posterize', img, [1, 3]);
   if (img.dtype !== 'uint8') throw new DTypeError(`posterize: img is ${img.dtype}; uint8 was expected`);
-  if (!Number.isInteger(bits) || bits < 0 || bits > 8) throw new ValueError(`posterize: bits is ${bits}; a whole number from 0 to 8 was expected`);
+  if (!Number.isInteger(bits) || bits < 0 || bits > 8)
+    throw new ValueError(`posterize: bits is ${bits}; a whole number from 0 to 8 was expected`);
   return bitwiseAnd(img, 256 - 2 ** (8 - bits));
 }
 
 /** Inverts all values from `threshold` on. */
 export function solarize(img: Tensor, threshold: number): Tensor {
   checkImage('solarize', img, [1, 3]);
-  if (threshold > whiteOf('solarize', img.dtype)) throw new ValueError(`solarize: threshold is ${threshold}, above white; use at most ${whiteOf('solarize', img.dtype)}`);
+  if (threshold > whiteOf('solarize', img.dtype))
+    throw new ValueError(`solarize: threshold is ${threshold}, above white; use at most ${whiteOf('solarize', img.dtype)}`);
   return where(ge(img, threshold), invert(img), img);
 }
 
@@ -184,8 +213,8 @@ export function autocontrast(img: Tensor): Tensor {
   checkImage('autocontrast', img, [1, 3]);
   const white = whiteOf('autocontrast', img.dtype);
   const x = asFloat(img);
-  const low = amin(x, [-2, -1], { keepdim: true });
-  const scale = div(white, sub(amax(x, [-2, -1], { keepdim: true }), low));
+  const low = amin(x, { dim: [-2, -1], keepdim: true });
+  const scale = div(white, sub(amax(x, { dim: [-2, -1], keepdim: true }), low));
   const flat = isfinite(scale);
   return cutTo(mul(sub(x, where(flat, low, 0)), where(flat, scale, 1)), img.dtype, white);
 }
@@ -215,11 +244,14 @@ export function equalize(img: Tensor): Tensor {
 /** (x - mean) / std channel by channel of a float image. ValueError for a std of 0. */
 export function normalize(img: Tensor, mean: readonly number[], std: readonly number[]): Tensor {
   checkImage('normalize', img);
-  if (!isFloating(img.dtype)) throw new DTypeError(`normalize: img is ${img.dtype}; make it floating point first, with ToTensor or convertImageDtype`);
+  if (!isFloating(img.dtype))
+    throw new DTypeError(`normalize: img is ${img.dtype}; make it floating point first, with ToTensor or convertImageDtype`);
   const c = img.ndim < 3 ? 1 : img.shape[img.ndim - 3];
   for (const [what, list] of [['mean', mean] as const, ['std', std] as const])
-    if (list.length !== c && list.length !== 1) throw new ShapeError(`normalize: ${what} has ${list.length} value(s), img ${show(img.shape)} has ${c} channel(s)`);
-  if (std.some((v) => v === 0)) throw new ValueError('normalize: std has a 0, by which nothing can be divided; use 1 for channels that shall keep their scale');
+    if (list.length !== c && list.length !== 1)
+      throw new ShapeError(`normalize: ${what} has ${list.length} value(s), img ${show(img.shape)} has ${c} channel(s)`);
+  if (std.some((v) => v === 0))
+    throw new ValueError('normalize: std has a 0, by which nothing can be divided; use 1 for channels that shall keep their scale');
   const column = (list: readonly number[]): Tensor => to(fromTyped(Float64Array.from(list), [list.length, 1, 1]), img.dtype);
   return div(sub(img, column(mean)), column(std));
 }
@@ -243,4 +275,3 @@ export function convertImageDtype(image: Tensor, dtype: DType = 'float32'): Tens
   const factor = (largest(dtype) + 1) / (largest(image.dtype) + 1);
   return factor >= 1 ? mul(to(image, dtype), factor) : to(div(image, 1 / factor, { roundingMode: 'floor' }), dtype);
 }
-

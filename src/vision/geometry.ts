@@ -1,7 +1,7 @@
 // Geometric transforms of images [..., C, H, W]: cutting, padding, mirroring, and maps of the plane, with the definitions of torchvision.
 // Maps sample the image at positions computed on the host; gradients reach the image.
 
-import { resize, type ResizeOptions } from '../data/transforms.ts';
+import { type ResizeOptions, resize } from '../data/transforms.ts';
 import { fromTyped, onesLike } from '../ops/create.ts';
 import { add, ge, mul, sub, where } from '../ops/elementwise.ts';
 import { indexSelect } from '../ops/gather.ts';
@@ -58,7 +58,11 @@ export interface PadImageOptions {
 const padModes: Record<Exclude<PaddingMode, 'symmetric'>, PadMode> = { constant: 'constant', edge: 'replicate', reflect: 'reflect' };
 
 /** Adds a margin: one width, [left and right, top and bottom], or [left, top, right, bottom]. Negative widths cut. */
-export function pad(img: Tensor, padding: number | readonly number[], { fill = 0, paddingMode = 'constant' }: PadImageOptions = {}): Tensor {
+export function pad(
+  img: Tensor,
+  padding: number | readonly number[],
+  { fill = 0, paddingMode = 'constant' }: PadImageOptions = {},
+): Tensor {
   const name = 'pad';
   checkImage(name, img);
   const p = typeof padding === 'number' ? [padding] : [...padding];
@@ -71,7 +75,10 @@ export function pad(img: Tensor, padding: number | readonly number[], { fill = 0
   const mode = padModes[paddingMode];
   if (mode === 'constant') return padEdges(img, [left, right, top, bottom], { value: fill });
   // reflect and replicate take whole numbers by way of floats, which hold bytes exactly
-  return roundedTo(asBatch(img, (x) => padEdges(x, [left, right, top, bottom], { mode })), img.dtype);
+  return roundedTo(
+    asBatch(img, (x) => padEdges(x, [left, right, top, bottom], { mode })),
+    img.dtype,
+  );
 }
 
 function symmetric(img: Tensor, dim: number, before: number, after: number): Tensor {
@@ -118,7 +125,8 @@ export function centerCrop(img: Tensor, outputSize: number | readonly number[]):
   let [h, w] = sizeOf(img);
   let source = img;
   if (cw > w || ch > h) {
-    const more = (want: number, have: number): [number, number] => (want > have ? [Math.floor((want - have) / 2), Math.floor((want - have + 1) / 2)] : [0, 0]);
+    const more = (want: number, have: number): [number, number] =>
+      want > have ? [Math.floor((want - have) / 2), Math.floor((want - have + 1) / 2)] : [0, 0];
     const [[left, right], [top, bottom]] = [more(cw, w), more(ch, h)];
     source = padEdges(img, [left, right, top, bottom]);
     [h, w] = sizeOf(source);
@@ -131,8 +139,15 @@ export function fiveCrop(img: Tensor, size: number | readonly number[]): [Tensor
   checkImage('fiveCrop', img);
   const [ch, cw] = pairOf('fiveCrop', size);
   const [h, w] = sizeOf(img);
-  if (ch > h || cw > w) throw new ValueError(`fiveCrop: the size ${show([ch, cw])} is larger than the image ${show([h, w])}; resize or pad it first`);
-  return [crop(img, 0, 0, ch, cw), crop(img, 0, w - cw, ch, cw), crop(img, h - ch, 0, ch, cw), crop(img, h - ch, w - cw, ch, cw), centerCrop(img, [ch, cw])];
+  if (ch > h || cw > w)
+    throw new ValueError(`fiveCrop: the size ${show([ch, cw])} is larger than the image ${show([h, w])}; resize or pad it first`);
+  return [
+    crop(img, 0, 0, ch, cw),
+    crop(img, 0, w - cw, ch, cw),
+    crop(img, h - ch, 0, ch, cw),
+    crop(img, h - ch, w - cw, ch, cw),
+    centerCrop(img, [ch, cw]),
+  ];
 }
 
 /** A part of the image, resized. */
@@ -179,7 +194,13 @@ export interface CenterOptions extends WarpOptions {
 type Matrix = readonly [number, number, number, number, number, number];
 
 /** The inverse of: scale, shear, turn by `angle` degrees about `center`, then shift. Positions count from the middle of the image. */
-function inverseAffine(center: readonly number[], angle: number, translate: readonly number[], scale: number, shear: readonly number[]): Matrix {
+function inverseAffine(
+  center: readonly number[],
+  angle: number,
+  translate: readonly number[],
+  scale: number,
+  shear: readonly number[],
+): Matrix {
   const [turn, sx, sy] = [angle, shear[0], shear[1]].map((d) => (d * Math.PI) / 180);
   // turn · shear = [[a, b], [c, d]], whose determinant is 1
   const a = Math.cos(turn - sy) / Math.cos(sy);
@@ -209,7 +230,14 @@ function affinePositions(m: Matrix, [h, w]: readonly number[], oh: number, ow: n
 }
 
 /** Samples the image at positions [oh, ow, 2] in -1 … 1. */
-function warp(name: string, img: Tensor, positions: Float32Array, oh: number, ow: number, { interpolation = 'nearest', fill }: WarpOptions): Tensor {
+function warp(
+  name: string,
+  img: Tensor,
+  positions: Float32Array,
+  oh: number,
+  ow: number,
+  { interpolation = 'nearest', fill }: WarpOptions,
+): Tensor {
   if (interpolation !== 'nearest' && interpolation !== 'bilinear')
     throw new ValueError(`${name}: interpolation '${String(interpolation)}' is unknown here; use nearest or bilinear`);
   const channels = img.ndim === 2 ? 1 : img.shape[img.ndim - 3];
@@ -322,7 +350,8 @@ function solve(rows: number[][]): number[] {
   const n = rows.length;
   for (let k = 0; k < n; k++) {
     const best = rows.slice(k).reduce((p, r, i) => (Math.abs(r[k]) > Math.abs(rows[p][k]) ? k + i : p), k);
-    if (Math.abs(rows[best][k]) < 1e-12) throw new ValueError('perspective: three of the four points lie on a line; choose a proper quadrangle');
+    if (Math.abs(rows[best][k]) < 1e-12)
+      throw new ValueError('perspective: three of the four points lie on a line; choose a proper quadrangle');
     [rows[k], rows[best]] = [rows[best], rows[k]];
     for (let i = 0; i < n; i++) {
       if (i === k) continue;

@@ -11,7 +11,8 @@ import type { Tensor } from '../tensor/tensor.ts';
 /** Throws unless `img` is an image [..., H, W] (with `channels`: [..., C, H, W] of that many channels). */
 export function checkImage(name: string, img: Tensor, channels?: readonly number[]): void {
   const need = channels === undefined ? 2 : 3;
-  if (img.ndim < need) throw new ShapeError(`${name}: img is ${show(img.shape)}; expected ${need === 2 ? '[..., H, W]' : '[..., C, H, W]'}`);
+  if (img.ndim < need)
+    throw new ShapeError(`${name}: img is ${show(img.shape)}; expected ${need === 2 ? '[..., H, W]' : '[..., C, H, W]'}`);
   if (img.dtype === 'bool') throw new DTypeError(`${name}: img is bool; images are uint8 or floating point, cast it with .to('uint8')`);
   if (channels !== undefined && !channels.includes(img.shape[img.ndim - 3]))
     throw new ShapeError(`${name}: img is ${show(img.shape)}, ${img.shape[img.ndim - 3]} channel(s); expected ${channels.join(' or ')}`);

@@ -1,6 +1,7 @@
 // Losses of detectors: by overlap of boxes, and the focal loss of Lin et al., 2017.
 
-import { add, div, logaddexp, mul, neg, pow, sigmoid, sub } from '../ops/elementwise.ts';
+import { sigmoid } from '../ops/activations.ts';
+import { add, div, logaddexp, mul, neg, pow, sub } from '../ops/elementwise.ts';
 import { mean, sum } from '../ops/reduce.ts';
 import { DTypeError, ShapeError, ValueError } from '../runtime/errors.ts';
 import { isFloating } from '../tensor/dtype.ts';

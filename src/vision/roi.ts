@@ -46,7 +46,8 @@ function regionsOf(name: string, boxes: Regions, images: number): Region[] {
   };
   if (boxes instanceof Tensor) take(boxes, 5, 0);
   else {
-    if (boxes.length !== images) throw new ShapeError(`${name}: ${boxes.length} lists of boxes for ${images} image(s); give one tensor [L, 4] for each`);
+    if (boxes.length !== images)
+      throw new ShapeError(`${name}: ${boxes.length} lists of boxes for ${images} image(s); give one tensor [L, 4] for each`);
     boxes.forEach((b, i) => {
       take(b, 4, i);
     });
@@ -135,7 +136,13 @@ function tapsAt(position: number, size: number): Tap | null {
 }
 
 /** For each cell along one side: the pixels that it averages over, each once with the sum of its weights. */
-function cellTaps(start: number, length: number, cells: number, size: number, samplingRatio: number): { taps: Map<number, number>[]; samples: number } {
+function cellTaps(
+  start: number,
+  length: number,
+  cells: number,
+  size: number,
+  samplingRatio: number,
+): { taps: Map<number, number>[]; samples: number } {
   const bin = length / cells;
   const samples = samplingRatio > 0 ? samplingRatio : Math.ceil(length / cells);
   const taps = Array.from({ length: cells }, (_, i) => {
