@@ -75,6 +75,12 @@ export function philox(seed: number, block: number): [number, number, number, nu
   return c;
 }
 
+/** One uniform random number in [0, 1) on the host, of 53 bits. */
+export function uniform(generator: Generator = defaultGenerator): number {
+  const [high, low] = philox(generator.seed, generator.take(1));
+  return ((high >>> 5) * 67108864 + (low >>> 6)) / 9007199254740992;
+}
+
 /** A random permutation of 0 … n-1 (Fisher-Yates). */
 export function permutation(n: number, generator: Generator = defaultGenerator): Int32Array {
   const p = new Int32Array(n);

@@ -57,6 +57,16 @@ export {
   type WarpOptions,
 } from './geometry.ts';
 export {
+  decodeImage,
+  encodeImage,
+  type ImageMode,
+  type ReadImageOptions,
+  readImage,
+  type WriteImageOptions,
+  writeImage,
+} from './image-file.ts';
+export { ImageFolder, type ImageFolderOptions } from './image-folder.ts';
+export {
   type BoxLossOptions,
   completeBoxIouLoss,
   distanceBoxIouLoss,
@@ -65,3 +75,5 @@ export {
   sigmoidFocalLoss,
 } from './losses.ts';
 export { type Regions, type RoiAlignOptions, type RoiPoolOptions, roiAlign, roiPool } from './roi.ts';
+export * from './transforms.ts';
+export * from './transforms-random.ts';
