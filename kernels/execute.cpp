@@ -53,6 +53,8 @@ static NOINLINE void dispatch(i32 opcode, const double* w) {
     case OP_CHOLESKY: return op_cholesky(w);
     case OP_TRIANGULAR_SOLVE: return op_triangular_solve(w);
     case OP_LU: return op_lu(w);
+    case OP_CTC_FORWARD: return op_ctc_forward(w);
+    case OP_CTC_BACKWARD: return op_ctc_backward(w);
     default: return fail(UNKNOWN_OPCODE, opcode);
   }
 }

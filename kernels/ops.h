@@ -10,6 +10,7 @@ enum Opcode : i32 {
   OP_INDEX = 13, OP_GATHER = 14, OP_RANDOM = 16, OP_SCAN = 17, OP_SORT = 18, OP_SGD = 19, OP_ADAM = 20,
   OP_RMSPROP = 21, OP_ADAGRAD = 22, OP_ADADELTA = 23,
   OP_ROW_NORM_FORWARD = 30, OP_ROW_NORM_BACKWARD = 31, OP_BATCH_NORM_FORWARD = 32, OP_BATCH_NORM_BACKWARD = 33,
+  OP_CTC_FORWARD = 34, OP_CTC_BACKWARD = 35,
   OP_RECURRENT_FORWARD = 40, OP_RECURRENT_BACKWARD = 41, OP_ATTENTION_FORWARD = 42, OP_ATTENTION_BACKWARD = 43,
   OP_CHOLESKY = 60, OP_TRIANGULAR_SOLVE = 61, OP_LU = 62
 };
@@ -47,6 +48,8 @@ void op_attention_backward(const double* w);
 void op_cholesky(const double* w);
 void op_triangular_solve(const double* w);
 void op_lu(const double* w);
+void op_ctc_forward(const double* w);
+void op_ctc_backward(const double* w);
 
 // Bytes of workspace that the convolution instruction at w can use (0: none).
 i64 conv_workspace_bytes(const double* w);

@@ -2,40 +2,10 @@
 
 import { IndexError, ValueError } from '../runtime/errors.ts';
 import { Tensor } from '../tensor/tensor.ts';
-import { Dropout, Flatten, GELU, Identity, LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh } from './activation.ts';
-import { Conv2d, LazyConv2d } from './conv.ts';
-import { LazyLinear, Linear } from './linear.ts';
 import { type AnyModule, Module } from './module.ts';
-import { AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, MaxPool2d } from './pooling.ts';
+import { keepsNothing } from './transparent.ts';
 
-/**
- * Modules that hold on to neither their input nor their output. Between two of them the graph alone holds the activation, so its
- * handle can be dropped at once and its memory returns as soon as backward has passed.
- */
-const transparent = new WeakSet<object>();
-
-/** Declares that instances of a class keep neither inputs nor outputs. */
-export function markTransparent(...classes: readonly { prototype: object }[]): void {
-  for (const c of classes) transparent.add(c.prototype);
-}
-markTransparent(
-  Linear,
-  LazyLinear,
-  Conv2d,
-  LazyConv2d,
-  ReLU,
-  Sigmoid,
-  Tanh,
-  GELU,
-  LeakyReLU,
-  Softmax,
-  LogSoftmax,
-  Identity,
-  Flatten,
-  Dropout,
-);
-markTransparent(MaxPool2d, AvgPool2d, AdaptiveAvgPool2d, AdaptiveMaxPool2d);
-const isTransparent = (m: AnyModule): boolean => transparent.has(Object.getPrototypeOf(m)) && !m.hasHooks;
+const isTransparent = (m: AnyModule): boolean => keepsNothing(m) && !m.hasHooks;
 
 type FirstInput<T extends readonly AnyModule[]> = T extends readonly [infer F, ...unknown[]]
   ? F extends Module<infer In, infer _>

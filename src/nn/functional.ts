@@ -31,12 +31,14 @@ export { type AttentionOptions, scaledDotProductAttention } from '../ops/attenti
 export { bilinear } from '../ops/bilinear.ts';
 export { type ConvOptions, type ConvTransposeOptions, conv1d, conv2d, convTranspose1d, convTranspose2d, type Size } from '../ops/conv.ts';
 export { conv3d, convTranspose3d } from '../ops/conv3d.ts';
+export { type CTCOptions, ctcLoss, type Lengths } from '../ops/ctc.ts';
 export { cdist, cosineSimilarity, normalize, pairwiseDistance, pdist } from '../ops/distance.ts';
 export { type EmbeddingBagOptions, type EmbeddingOptions, embedding, embeddingBag } from '../ops/embedding.ts';
 export { fold, unfold, type WindowOptions } from '../ops/fold.ts';
 export { affineGrid, type GridSampleOptions, gridSample } from '../ops/grid-sample.ts';
 export { type InterpolateMode, type InterpolateOptions, interpolate, upsample } from '../ops/interpolate.ts';
 export * from '../ops/loss.ts';
+export { multilabelMarginLoss, multiMarginLoss, type TripletDistanceOptions, tripletMarginWithDistanceLoss } from '../ops/margin-loss.ts';
 export { linear } from '../ops/matmul.ts';
 export {
   type AffineOptions,

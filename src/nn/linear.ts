@@ -1,5 +1,6 @@
 // Affine layers.
 
+import { bilinear } from '../ops/bilinear.ts';
 import { linear } from '../ops/matmul.ts';
 import { empty } from '../ops/raw.ts';
 import { ShapeError, ValueError } from '../runtime/errors.ts';
@@ -9,6 +10,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { uniform_ } from './init.ts';
 import { Module } from './module.ts';
 import { isLazy, materialize, Parameter, UninitializedParameter } from './parameter.ts';
+import { markTransparent } from './transparent.ts';
 
 export interface LinearOptions {
   bias?: boolean;
@@ -81,3 +83,43 @@ export class LazyLinear extends Linear {
     if (!isLazy(this.weight)) this.inFeatures = this.weight.shape[1];
   }
 }
+
+/** y[k] = x1ᵀ W[k] x2 + b[k]: [..., in1Features] and [..., in2Features] to [..., outFeatures]. weight is [outFeatures, in1Features, in2Features]. */
+export class Bilinear extends Module<[x1: Tensor, x2: Tensor]> {
+  readonly in1Features: number;
+  readonly in2Features: number;
+  readonly outFeatures: number;
+  readonly weight: Parameter;
+  readonly bias: Parameter | null;
+
+  constructor(in1Features: number, in2Features: number, outFeatures: number, { bias = true, dtype = 'float32' }: LinearOptions = {}) {
+    super();
+    checkCount('Bilinear', 'in1Features', in1Features);
+    checkCount('Bilinear', 'in2Features', in2Features);
+    checkCount('Bilinear', 'outFeatures', outFeatures);
+    this.in1Features = in1Features;
+    this.in2Features = in2Features;
+    this.outFeatures = outFeatures;
+    this.weight = new Parameter(empty([outFeatures, in1Features, in2Features], dtype));
+    this.bias = bias ? new Parameter(empty([outFeatures], dtype)) : null;
+    this.resetParameters();
+  }
+
+  /** U(-1/√in1, 1/√in1) for weight and bias, PyTorch's default. */
+  resetParameters(): void {
+    const bound = 1 / Math.sqrt(this.in1Features);
+    uniform_(this.weight, -bound, bound);
+    if (this.bias !== null) uniform_(this.bias, -bound, bound);
+  }
+
+  forward(x1: Tensor, x2: Tensor): Tensor {
+    return bilinear(x1, x2, this.weight, this.bias);
+  }
+
+  protected override extraRepr(): string {
+    const { in1Features, in2Features, outFeatures, bias } = this;
+    return `in1Features=${in1Features}, in2Features=${in2Features}, outFeatures=${outFeatures}, bias=${bias !== null}`;
+  }
+}
+
+markTransparent(Linear, LazyLinear, Bilinear);

@@ -106,7 +106,7 @@ export abstract class Module<In extends unknown[] = [Tensor], Out = Tensor> exte
 
   /** Own parameters, without those of children. */
   ownParameters(): [string, Parameter][] {
-    return Object.entries(this).filter((e): e is [string, Parameter] => e[1] instanceof Parameter);
+    return Object.entries(this).filter((e): e is [string, Parameter] => e[1] instanceof Parameter && this.#buffers?.has(e[0]) !== true);
   }
 
   /** Own buffers, without those of children. */
@@ -275,7 +275,11 @@ export abstract class Module<In extends unknown[] = [Tensor], Out = Tensor> exte
     const dtype = checkDType(target, 'to: dtype or device');
     for (const m of this.modules()) {
       for (const [, p] of m.ownParameters()) if (isFloating(p.dtype)) p.castInPlace(dtype);
-      for (const [name, b] of m.ownBuffers()) if (isFloating(b.dtype) && b.dtype !== dtype) m.replaceBuffer(name, b.to(dtype));
+      for (const [name, b] of m.ownBuffers())
+        if (isFloating(b.dtype) && b.dtype !== dtype) {
+          if (b instanceof Parameter) b.castInPlace(dtype);
+          else m.replaceBuffer(name, b.to(dtype));
+        }
     }
     return this;
   }

@@ -1,17 +1,19 @@
 // Cross-entropy of logits: fused with class indices, composed with class probabilities; and the negative log-likelihood.
 
-import { isGradEnabled } from '../autograd/mode.ts';
+import { isGradEnabled, noGrad } from '../autograd/mode.ts';
 import { mustRecord, record } from '../autograd/node.ts';
-import { DTypeError, IndexError, ShapeError, ValueError } from '../runtime/errors.ts';
+import { DTypeError, ShapeError, ValueError } from '../runtime/errors.ts';
 import { I, run } from '../runtime/runtime.ts';
 import { dtypeCode, isFloating } from '../tensor/dtype.ts';
 import { numelOf, sameShape, show } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { fromTyped } from './create.ts';
+import { arange } from './create.ts';
+import { eq as equalTo, ne as notEqual } from './elementwise.ts';
 import { apply, type ElementwiseOp } from './elementwise-apply.ts';
-import { cast, dense, empty, window } from './raw.ts';
+import { gather, indexSelect } from './gather.ts';
+import { cast, dense, empty } from './raw.ts';
 import { sum } from './reduce.ts';
-import { add, input, mul, neg, param, sub } from './scalar.ts';
+import { add, div, eq, input, lt, mul, ne, neg, param, sub, where } from './scalar.ts';
 import { logSoftmax, softmax } from './softmax.ts';
 import { reshape } from './view.ts';
 
@@ -42,6 +44,16 @@ export function checkReduction(name: string, r: string): LossReduction {
 const negTimes: ElementwiseOp = { name: 'negMul', doc: '-(a · b).', arity: 2, expr: neg(mul(input(0), input(1))), dtype: 'same' };
 const times: ElementwiseOp = { name: 'mul', doc: 'a · b.', arity: 2, expr: mul(input(0), input(1)), dtype: 'same' };
 const scaled: ElementwiseOp = { name: 'scale', doc: 'a · k.', arity: 1, expr: mul(input(0), param(0)), dtype: 'same' };
+const sumOp: ElementwiseOp = { name: 'add', doc: 'a + b.', arity: 2, expr: add(input(0), input(1)), dtype: 'same' };
+const quotient: ElementwiseOp = { name: 'div', doc: 'a / b.', arity: 2, expr: div(input(0), input(1)), dtype: 'same' };
+// An impossible class (-∞) that counts nothing costs nothing.
+const pickedLoss: ElementwiseOp = {
+  name: 'nllLoss',
+  doc: '-a f, 0 where f is.',
+  arity: 2,
+  expr: where(eq(input(1), 0), 0, neg(mul(input(0), input(1)))),
+  dtype: 'same',
+};
 const smooth: ElementwiseOp = {
   name: 'smoothTarget',
   doc: 'a (1 - ε) + ε / C.',
@@ -82,37 +94,45 @@ function indexTarget(name: string, target: Tensor): Tensor {
   return dense(cast(target, 'int64'));
 }
 
-/** Per element of [N, C, inner]: the target's weight, t = w_y onehot(y) (1 - ε) + ε w / C, and its sum s over C; zeros where ignored. */
-function targetWeights(
+const known: ElementwiseOp = {
+  name: 'classIndex',
+  doc: 'c, 0 where ignored, beyond the last class where negative.',
+  arity: 1,
+  expr: where(eq(input(0), param(0)), 0, where(lt(input(0), 0), param(1), input(0))),
+  dtype: 'same',
+};
+const knownAll: ElementwiseOp = {
+  name: 'classIndex',
+  doc: 'c, beyond the last class where negative.',
+  arity: 1,
+  expr: where(lt(input(0), 0), param(0), input(0)),
+  dtype: 'same',
+};
+const counts: ElementwiseOp = { name: 'counts', doc: '1 unless ignored.', arity: 1, expr: ne(input(0), param(0)), dtype: 'same' };
+
+/**
+ * Classes as positions for gather (int64): ignored ones become 0; a negative one, which gather would count from the end, becomes an
+ * IndexError there.
+ */
+export function classIndex(name: string, target: Tensor, C: number, ignoreIndex: number | null): Tensor {
+  const classes = indexTarget(name, target);
+  return ignoreIndex === null ? apply(knownAll, [classes], [C]) : apply(known, [classes], [ignoreIndex, C]);
+}
+
+/** The factor of every target: its class's weight, 0 where ignored; [N, 1, inner] like x. And the positions, [N, 1, inner]. */
+function targetFactors(
   name: string,
-  like: Tensor,
-  layout: { N: number; C: number; inner: number },
-  target: Tensor,
+  x: Tensor,
+  { N, C, inner }: { N: number; C: number; inner: number },
+  classes: Tensor,
   weight: Tensor | null,
   ignoreIndex: number,
-  eps: number,
-): { t: Tensor; s: Tensor; total: number } {
-  const { N, C, inner } = layout;
-  const classes = window(target) as BigInt64Array;
-  const w = weight === null ? null : Float64Array.from(window(dense(cast(weight, 'float64'))) as Float64Array);
-  const t = new Float64Array(N * C * inner);
-  const s = new Float64Array(N * inner);
-  let total = 0;
-  for (let n = 0; n < N; n++)
-    for (let i = 0; i < inner; i++) {
-      const y = Number(classes[n * inner + i]);
-      if (y === ignoreIndex) continue;
-      if (y < 0 || y >= C) throw new IndexError(`${name}: target ${y} is no class; use 0 to ${C - 1}, or ignoreIndex (${ignoreIndex})`);
-      total += w === null ? 1 : w[y];
-      for (let c = 0; c < C; c++) {
-        const v = (c === y ? (1 - eps) * (w === null ? 1 : w[c]) : 0) + (eps / C) * (w === null ? 1 : w[c]);
-        t[(n * C + c) * inner + i] = v;
-        s[n * inner + i] += v;
-      }
-    }
-  const make = (a: Float64Array, shape: readonly number[]): Tensor =>
-    like.dtype === 'float64' ? fromTyped(a, shape) : fromTyped(Float32Array.from(a), shape);
-  return { t: make(t, [N, C, inner]), s: make(s, [N, 1, inner]), total };
+): { at: Tensor; factor: Tensor } {
+  const at = reshape(classIndex(name, classes, C, ignoreIndex), [N, 1, inner]);
+  const counted = reshape(cast(apply(counts, [classes], [ignoreIndex]), x.dtype), [N, 1, inner]);
+  if (weight === null) return { at, factor: counted };
+  const w = reshape(indexSelect(cast(weight, x.dtype), 0, reshape(at, [N * inner])), [N, 1, inner]);
+  return { at, factor: apply(times, [w, counted]) };
 }
 
 /**
@@ -195,9 +215,21 @@ function composedBackward(
   reduction: LossReduction,
 ): Tensor {
   const { N, C, inner } = layout;
-  const { t, s, total } = targetWeights(name, x, layout, classes, weight, ignoreIndex, eps);
+  const { at, factor } = noGrad(() => targetFactors(name, x, layout, classes, weight, ignoreIndex));
+  const { t, s, total } = noGrad(() => {
+    // per class: w_y (1 - ε) at the target, ε w / C everywhere, 0 where ignored
+    const hits = cast(equalTo(at, reshape(arange(C), [C, 1])), x.dtype);
+    const counted = cast(notEqual(factor, 0), x.dtype);
+    const own = apply(times, [hits, apply(scaled, [factor], [1 - eps])]);
+    const even =
+      weight === null
+        ? apply(scaled, [counted], [eps / C])
+        : apply(times, [counted, apply(scaled, [reshape(cast(weight, x.dtype), [C, 1])], [eps / C])]);
+    const weights = apply(sumOp, [own, even]);
+    return { t: weights, s: sum(weights, { dim: 1, keepdim: true }), total: sum(factor) };
+  });
   const p = softmax(reshape(x, [N, C, inner]), 1);
-  const rows = reduction === 'none' ? reshape(g, [N, 1, inner]) : reduction === 'mean' ? apply(scaled, [g], [1 / total]) : g;
+  const rows = reduction === 'none' ? reshape(g, [N, 1, inner]) : reduction === 'mean' ? apply(quotient, [g, total]) : g;
   return reshape(apply(rowGrad, [p, s, t, rows]), x.shape);
 }
 
@@ -224,9 +256,11 @@ export function nllLoss(x: Tensor, target: Tensor, { reduction = 'mean', weight 
   if (!isFloating(x.dtype)) throw new DTypeError(`${name}: the log-probabilities are ${x.dtype}; cast them with .to('float32')`);
   const layout = classLayout(name, x, target);
   checkWeight(name, weight, layout.C);
-  const { t, total } = targetWeights(name, x, layout, indexTarget(name, target), weight, ignoreIndex, 0);
-  const terms = apply(negTimes, [reshape(x, [layout.N, layout.C, layout.inner]), t]);
-  if (reduction === 'none') return reshape(sum(terms, { dim: 1 }), target.shape);
+  const { N, C, inner } = layout;
+  const { at, factor } = targetFactors(name, x, layout, indexTarget(name, target), weight, ignoreIndex);
+  const picked = gather(reshape(x, [N, C, inner]), 1, at);
+  const terms = reshape(apply(pickedLoss, [picked, factor]), target.shape);
+  if (reduction === 'none') return terms;
   const all = sum(terms);
-  return reduction === 'sum' ? all : apply(scaled, [all], [1 / total]);
+  return reduction === 'sum' ? all : apply(quotient, [all, sum(factor)]);
 }

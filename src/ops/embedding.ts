@@ -2,17 +2,20 @@
 
 import { noGrad } from '../autograd/mode.ts';
 import { mustRecord, record } from '../autograd/node.ts';
-import { DTypeError, ShapeError, ValueError } from '../runtime/errors.ts';
+import { DTypeError, IndexError, ShapeError, ValueError } from '../runtime/errors.ts';
 import { isFloating } from '../tensor/dtype.ts';
 import { sameShape, show } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { to } from './cast.ts';
 import { arange, fromTyped, ones, zeros } from './create.ts';
 import { clampMin, copy_, div, gt, mul, ne, reciprocal, where } from './elementwise.ts';
+import { apply, type ElementwiseOp } from './elementwise-apply.ts';
 import { checkIndex, indexAdd, indexAddZeros, indexCopy, indexFill, indexSelect } from './gather.ts';
 import { indexReduce } from './gather-reduce.ts';
 import { dense } from './raw.ts';
+import { numbersSync } from './read.ts';
 import { renorm } from './reduce-norm.ts';
+import { where as choose, input, lt as lessThan, param } from './scalar.ts';
 import { cumsum } from './scan.ts';
 import { expand, flatten, narrow, reshape, unsqueeze } from './view.ts';
 
@@ -27,11 +30,32 @@ export interface EmbeddingOptions {
   scaleGradByFreq?: boolean;
 }
 
+// A negative index would count from the end: it is moved beyond the last row, where the kernels refuse it.
+const rowIndex: ElementwiseOp = {
+  name: 'rowIndex',
+  doc: 'i, n where negative.',
+  arity: 1,
+  expr: choose(lessThan(input(0), 0), param(0), input(0)),
+  dtype: 'same',
+};
+
+/** Runs a look-up; its IndexError names the index that is no row. */
+function naming<T>(name: string, index: Tensor, rows: number, fn: () => T): T {
+  try {
+    return fn();
+  } catch (e) {
+    if (!(e instanceof IndexError)) throw e;
+    const bad = numbersSync(index).find((v) => v < 0 || v >= rows);
+    throw new IndexError(`${name}: the index holds ${bad}, but the table has ${rows} row(s); use 0 to ${rows - 1}`);
+  }
+}
+
+/** The index as a flat list of rows. */
 function checkTable(name: string, index: Tensor, weight: Tensor): Tensor {
   if (weight.ndim !== 2) throw new ShapeError(`${name}: weight is ${show(weight.shape)}; expected [rows, D]`);
   if (!isFloating(weight.dtype)) throw new DTypeError(`${name}: weight is ${weight.dtype}; cast it with .to('float32')`);
   if (index.dtype === 'uint8') throw new DTypeError(`${name}: the index is uint8; cast it with .to('int64')`);
-  return dense(flatten(checkIndex(name, index)));
+  return apply(rowIndex, [dense(flatten(checkIndex(name, index)))], [weight.shape[0]]);
 }
 
 function paddingRow(name: string, paddingIdx: number | null, rows: number): number | null {
@@ -77,8 +101,11 @@ export function embedding(
   const name = 'embedding';
   const at = checkTable(name, index, weight);
   const padding = paddingRow(name, paddingIdx, weight.shape[0]);
-  if (maxNorm !== null && at.numel > 0) limitRows(weight, at, maxNorm, normType);
-  return reshape(lookUp(name, at, weight, padding, scaleGradByFreq), [...index.shape, weight.shape[1]]);
+  const rows = naming(name, index, weight.shape[0], () => {
+    if (maxNorm !== null && at.numel > 0) limitRows(weight, at, maxNorm, normType);
+    return lookUp(name, at, weight, padding, scaleGradByFreq);
+  });
+  return reshape(rows, [...index.shape, weight.shape[1]]);
 }
 
 export interface EmbeddingBagOptions extends EmbeddingOptions {
@@ -137,9 +164,11 @@ export function embeddingBag(
   if (perSampleWeights !== null && mode !== 'sum') throw new ValueError(`${name}: perSampleWeights need mode 'sum', not '${mode}'`);
   if (perSampleWeights !== null && !sameShape(perSampleWeights.shape, index.shape))
     throw new ShapeError(`${name}: perSampleWeights is ${show(perSampleWeights.shape)}; expected the index's shape ${show(index.shape)}`);
-  if (maxNorm !== null && at.numel > 0) limitRows(weight, at, maxNorm, normType);
   const { bag, bags } = bagsOf(name, index, offsets, includeLastOffset);
-  const rows = lookUp(name, at, weight, padding, scaleGradByFreq);
+  const rows = naming(name, index, weight.shape[0], () => {
+    if (maxNorm !== null && at.numel > 0) limitRows(weight, at, maxNorm, normType);
+    return lookUp(name, at, weight, padding, scaleGradByFreq);
+  });
   const shape = [bags, weight.shape[1]];
   const counted = padding === null ? null : ne(at, padding);
   const counts = (): Tensor => {

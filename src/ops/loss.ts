@@ -1,13 +1,14 @@
 // Elementwise losses: each is one scalar expression over prediction and target, reduced by mean or sum. Cross-entropy is in cross-entropy.ts.
 
+import { noGrad } from '../autograd/mode.ts';
 import { DTypeError, ShapeError, ValueError } from '../runtime/errors.ts';
 import { isFloating } from '../tensor/dtype.ts';
 import { broadcastShapes, sameShape, show } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { checkReduction, crossEntropy, type LossReduction, nllLoss } from './cross-entropy.ts';
+import { checkReduction, type LossReduction } from './cross-entropy.ts';
 import { apply, type ElementwiseOp, type TensorLike } from './elementwise-apply.ts';
-import { numbersSync } from './read.ts';
-import { mean, sum } from './reduce.ts';
+import { itemSync, numbersSync } from './read.ts';
+import { mean, reduceExpr, sum } from './reduce.ts';
 import {
   abs,
   add,
@@ -15,11 +16,13 @@ import {
   type Expr,
   eq,
   exp,
+  ge,
   gt,
   input,
   le,
   log,
   log1p,
+  logicalAnd,
   lt,
   max,
   mul,
@@ -33,12 +36,17 @@ import {
   where,
   xlogy,
 } from './scalar.ts';
-import { unsqueeze } from './view.ts';
+import { expand, unsqueeze } from './view.ts';
 
 export { type CrossEntropyOptions, checkReduction, crossEntropy, type LossReduction, type NLLOptions, nllLoss } from './cross-entropy.ts';
 
 export interface LossOptions {
   reduction?: LossReduction;
+}
+
+export interface WeightedOptions extends LossOptions {
+  /** Factor for each element, broadcast. */
+  weight?: Tensor | null;
 }
 
 const op = (name: string, doc: string, arity: number, expr: Expr): ElementwiseOp => ({ name, doc, arity, expr, dtype: 'same' });
@@ -50,6 +58,14 @@ export function reduceLoss(name: string, terms: Tensor, reduction: LossReduction
   return reduction === 'none' ? terms : reduction === 'mean' ? mean(terms) : sum(terms);
 }
 
+/** As reduceLoss, each term times a weight; their mean divides by the total weight. */
+function reduceWeighted(name: string, terms: Tensor, weight: Tensor | null, reduction: LossReduction): Tensor {
+  if (weight === null) return reduceLoss(name, terms, reduction);
+  const weighted = apply(times, [terms, weight]);
+  if (reduction !== 'mean') return reduceLoss(name, weighted, reduction);
+  return apply(quotient, [sum(weighted), sum(expand(weight, broadcastShapes(name, terms.shape, weight.shape)))]);
+}
+
 function checkPair(name: string, a: Tensor, b: Tensor, broadcast = false): void {
   if (!isFloating(a.dtype)) throw new DTypeError(`${name}: the prediction is ${a.dtype}; cast it with .to('float32')`);
   if (sameShape(a.shape, b.shape)) return;
@@ -59,25 +75,18 @@ function checkPair(name: string, a: Tensor, b: Tensor, broadcast = false): void 
 
 const squaredError = op('mseLoss', '(x - t)².', 2, square(sub(x, t)));
 /** Mean of (x - t)²: prediction and target of one shape (or broadcast together). */
-export function mseLoss(
-  prediction: Tensor,
-  target: Tensor,
-  { reduction = 'mean', weight = null }: LossOptions & { weight?: Tensor | null } = {},
-): Tensor {
+export function mseLoss(prediction: Tensor, target: Tensor, { reduction = 'mean', weight = null }: WeightedOptions = {}): Tensor {
   checkPair('mseLoss', prediction, target, true);
-  if (weight === null) return reduceLoss('mseLoss', apply(squaredError, [prediction, target]), reduction);
-  const terms = apply(times, [apply(squaredError, [prediction, target]), weight]);
-  // the mean of a weighted loss divides by the total weight
-  return reduction === 'mean' ? apply(quotient, [sum(terms), sum(weight)]) : reduceLoss('mseLoss', terms, reduction);
+  return reduceWeighted('mseLoss', apply(squaredError, [prediction, target]), weight, reduction);
 }
 const times = op('mul', 'a · b.', 2, mul(x, t));
 const quotient = op('div', 'a / b.', 2, div(x, t));
 
 const absoluteError = op('l1Loss', '|x - t|.', 2, abs(sub(x, t)));
 /** Mean of |x - t|. */
-export function l1Loss(prediction: Tensor, target: Tensor, { reduction = 'mean' }: LossOptions = {}): Tensor {
+export function l1Loss(prediction: Tensor, target: Tensor, { reduction = 'mean', weight = null }: WeightedOptions = {}): Tensor {
   checkPair('l1Loss', prediction, target, true);
-  return reduceLoss('l1Loss', apply(absoluteError, [prediction, target]), reduction);
+  return reduceWeighted('l1Loss', apply(absoluteError, [prediction, target]), weight, reduction);
 }
 
 const distance = abs(sub(x, t));
@@ -109,17 +118,31 @@ const huber = op(
 export function huberLoss(
   prediction: Tensor,
   target: Tensor,
-  { reduction = 'mean', delta = 1 }: LossOptions & { delta?: number } = {},
+  { reduction = 'mean', delta = 1, weight = null }: WeightedOptions & { delta?: number } = {},
 ): Tensor {
   checkPair('huberLoss', prediction, target, true);
   if (!(delta > 0)) throw new ValueError(`huberLoss: delta ${delta} must be greater than 0`);
-  return reduceLoss('huberLoss', apply(huber, [prediction, target], [delta]), reduction);
+  return reduceWeighted('huberLoss', apply(huber, [prediction, target], [delta]), weight, reduction);
 }
 
-export interface BinaryOptions extends LossOptions {
-  /** Factor for each element, broadcast. */
-  weight?: Tensor | null;
-}
+export type BinaryOptions = WeightedOptions;
+
+const noProbability = where(logicalAnd(ge(x, 0), le(x, 1)), 0, 1);
+const negative = lt(x, 0);
+/** Whether a condition holds for any element; one number is read back. */
+const anyOf = (name: string, condition: Expr, t: Tensor): boolean =>
+  t.numel > 0 &&
+  itemSync(
+    reduceExpr(
+      name,
+      'any',
+      condition,
+      [t],
+      t.shape.map((_, i) => i),
+      false,
+      'bool',
+    ),
+  ) !== 0;
 
 // Logarithms are kept above -100, as PyTorch does, so that a certain wrong answer costs a finite loss.
 const bce = op(
@@ -132,11 +155,9 @@ const bce = op(
 export function binaryCrossEntropy(prediction: Tensor, target: Tensor, { reduction = 'mean', weight = null }: BinaryOptions = {}): Tensor {
   const name = 'binaryCrossEntropy';
   checkPair(name, prediction, target);
-  const values = numbersSync(prediction);
-  const bad = values.find((v) => !(v >= 0 && v <= 1));
-  if (bad !== undefined)
+  if (anyOf(name, noProbability, prediction))
     throw new ValueError(
-      `${name}: the prediction holds ${bad}; probabilities lie between 0 and 1, use binaryCrossEntropyWithLogits for logits`,
+      `${name}: the prediction holds ${numbersSync(prediction).find((v) => !(v >= 0 && v <= 1))}; probabilities lie between 0 and 1, use binaryCrossEntropyWithLogits for logits`,
     );
   const terms = apply(bce, [prediction, target]);
   return reduceLoss(name, weight === null ? terms : apply(times, [terms, weight]), reduction);
@@ -204,7 +225,7 @@ export function poissonNllLoss(
 const plus = op('add', 'a + b.', 2, add(x, t));
 
 const gaussian = op('gaussianNllLoss', '(log v + (x - t)² / v) / 2.', 3, mul(0.5, add(log(w), div(square(sub(x, t)), w))));
-const floorAt = op('clampMin', 'v, at least ε.', 1, max(x, param(0)));
+const raise = op('raise', 'what lifts v to at least ε.', 1, max(sub(param(0), x), 0));
 const shift = op('shift', 'a + k.', 1, add(x, param(0)));
 /** Negative log-likelihood of a normal distribution with mean x and variance v (kept above eps without changing its gradient's shape). */
 export function gaussianNllLoss(
@@ -216,10 +237,12 @@ export function gaussianNllLoss(
   checkPair('gaussianNllLoss', prediction, target, true);
   let v = variance;
   if (typeof v === 'object' && 'shape' in v) {
-    if (v.numel > 0 && numbersSync(v).some((e) => e < 0))
+    if (anyOf('gaussianNllLoss', negative, v))
       throw new ValueError('gaussianNllLoss: the variance has negative entries; variances are at least 0');
     if (v.ndim === prediction.ndim - 1) v = unsqueeze(v, -1);
-    v = apply(floorAt, [v], [eps]);
+    // the floor changes the value alone: gradients pass as if it were not there
+    const from = v;
+    v = apply(plus, [from, noGrad(() => apply(raise, [from], [eps]))]);
   }
   let terms = apply(gaussian, [prediction, target, v]);
   if (full) terms = apply(shift, [terms], [0.5 * Math.log(2 * Math.PI)]);
@@ -327,24 +350,3 @@ export function tripletMarginLoss(
   if (swap) far = apply(smaller, [far, d(positive, negative)]);
   return reduceLoss('tripletMarginLoss', apply(triplet, [near, far], [margin]), reduction);
 }
-
-/** Losses under one roof, for `nn.functional`. */
-export const lossFunctions = {
-  crossEntropy,
-  nllLoss,
-  mseLoss,
-  l1Loss,
-  smoothL1Loss,
-  huberLoss,
-  binaryCrossEntropy,
-  binaryCrossEntropyWithLogits,
-  klDiv,
-  poissonNllLoss,
-  gaussianNllLoss,
-  hingeEmbeddingLoss,
-  marginRankingLoss,
-  softMarginLoss,
-  multilabelSoftMarginLoss,
-  cosineEmbeddingLoss,
-  tripletMarginLoss,
-};
