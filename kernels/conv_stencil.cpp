@@ -192,7 +192,7 @@ static NOINLINE void pack_panel(T* panel, const T* staged, const i32* offset, i3
 template <class T>
 static NOINLINE void write_out(const Stencil<T>& s, T* plane, const T* sum, i64 pitch, i64 t0, i64 rows, i64 u0, i64 cols, T bias) {
   using V = Vec<T>;
-  const bool finish = s.activation != ACT_NONE || bias != T(0);
+  constexpr i64 L = LANES<T>;
   if (s.out_col_step != 1) {  // a phase of the input gradient: never with bias or activation
     for (i64 t = 0; t < rows; t++, sum += pitch) {
       T* to = plane + ((t0 + t) * s.out_row_step + s.out_row_first) * s.out_w + u0 * s.out_col_step + s.out_col_first;
@@ -203,14 +203,17 @@ static NOINLINE void write_out(const Stencil<T>& s, T* plane, const T* sum, i64 
   T* first = plane + (t0 * s.out_row_step + s.out_row_first) * s.out_w + u0 + s.out_col_first;
   const i64 row_stride = s.out_row_step * s.out_w;
   T* to = first;
+  const V add = splat<V>(bias);
   for (i64 t = 0; t < rows; t++, sum += pitch, to += row_stride) {
     i64 u = 0;
-    for (; u + LANES<T> <= cols; u += LANES<T>) store(to + u, load<V>(sum + u));
-    for (; u < cols; u++) to[u] = sum[u];
+    for (; u + L <= cols; u += L) store(to + u, V(load<V>(sum + u) + add));
+    if (u < cols && cols >= L) store(to + cols - L, V(load<V>(sum + cols - L) + add));
+    else
+      for (; u < cols; u++) to[u] = sum[u] + bias;
   }
-  if (!finish) return;
-  if (row_stride == cols) return finish_row<T>(first, rows * cols, nullptr, bias, s.activation);
-  for (i64 t = 0; t < rows; t++) finish_row<T>(first + t * row_stride, cols, nullptr, bias, s.activation);
+  if (s.activation == ACT_NONE) return;
+  if (row_stride == cols) return finish_row<T>(first, rows * cols, nullptr, T(0), s.activation);
+  for (i64 t = 0; t < rows; t++) finish_row<T>(first + t * row_stride, cols, nullptr, T(0), s.activation);
 }
 
 // Output channels [m0, m0 + M) of one group for one block of images and pixels. `weights` are packed from m0 on.

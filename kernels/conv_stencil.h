@@ -69,17 +69,33 @@ INLINE StageShape stage_shape(const Axis& r, const Axis& c, i64 grid_rows, i64 g
   return s;
 }
 
+// Copies n elements and touches no others: the rest goes as one more vector that ends with the last element.
+template <class T> INLINE void copy_exactly(T* to, const T* from, i64 n) {
+  constexpr i64 L = LANES<T>;
+  i64 i = 0;
+  for (; i + L <= n; i += L) store(to + i, load<Vec<T>>(from + i));
+  if (i == n) return;
+  if (n >= L) return store(to + n - L, load<Vec<T>>(from + n - L));
+  for (; i < n; i++) to[i] = from[i];
+}
+
 // Copies one row of `width` elements whose source columns start at `col` and lie `step` apart; columns outside [0, W) read as zero.
 template <class T> INLINE void stage_row(T* to, i64 width, const T* from, i64 col, i64 step, i64 W) {
   // first and one past the last u with 0 <= col + u * step < W
   const i64 first = col >= 0 ? 0 : min_of(width, (-col + step - 1) / step);
   const i64 last = col >= W ? 0 : min_of(width, (W - col + step - 1) / step);
+  constexpr i64 L = LANES<T>;
+  if (step == 1 && width >= L && first <= L && width - last <= L && last > first) {
+    // Borders of up to a vector: zeros at both ends first, then the row over what they cover too much.
+    store(to, Vec<T>{});
+    store(to + width - L, Vec<T>{});
+    return copy_exactly(to + first, from + col + first, last - first);
+  }
   i64 u = 0;
   for (; u < first; u++) to[u] = 0;
-  if (step == 1) {
-    using V = Vec<T>;
-    for (; u + LANES<T> <= last; u += LANES<T>) store(to + u, load<V>(from + col + u));
-    for (; u < last; u++) to[u] = from[col + u];
+  if (step == 1 && last > u) {
+    copy_exactly(to + u, from + col + u, last - u);
+    u = last;
   } else {
     for (; u < last; u++) to[u] = from[col + u * step];
   }

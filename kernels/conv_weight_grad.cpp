@@ -139,11 +139,6 @@ template <class T> static bool make_plan(WeightGrad<T>& s) {
 template <class T> static INLINE void copy_over(T* to, const T* from, i64 n) {
   for (i64 i = 0; i < n; i += LANES<T>) store(to + i, load<Vec<T>>(from + i));
 }
-template <class T> static INLINE void copy_exactly(T* to, const T* from, i64 n) {
-  i64 i = 0;
-  for (; i + LANES<T> <= n; i += LANES<T>) store(to + i, load<Vec<T>>(from + i));
-  for (; i < n; i++) to[i] = from[i];
-}
 
 // The gradient of `height` output channels, interleaved vector by vector, in the order of the pixels of the input: with zeros in the border columns
 // that belong to no output, or dense. Adds the plain sums to `sums` where given.

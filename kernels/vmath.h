@@ -19,12 +19,17 @@ template <> struct FloatFormat<f64> {
   static constexpr f64 exp_max = 710.0, exp_min = -746.0, smallest = 0x1p-1022, to_normal = 0x1p52;
 };
 
-// (exp(r) - 1) / r for |r| <= ln(2)/2: its Taylor series, cut where the rest is below a quarter ulp.
+// (exp(r) - 1) / r for |r| <= ln(2)/2. double: its Taylor series, cut where the rest is below a quarter ulp. float: 1 + r/2 + r² times the cubic of
+// least error (1.4e-8), fitted for this range, in Estrin's order: short chains matter more than few operations.
 template <class V> INLINE V exp_tail(V r) {
   using E = Elem<V>;
   V p;
   if constexpr (sizeof(E) == 4) {
-    p = fma(r, splat<V>(E(1.0 / 5040)), splat<V>(E(1.0 / 720)));
+    const V square = r * r;
+    const V low = fma(r, splat<V>(E(0.5)), splat<V>(E(1)));
+    const V mid = fma(r, splat<V>(E(0.04166685450647721)), splat<V>(E(0.16666548521281438)));
+    const V high = fma(r, splat<V>(E(0.0013898232032561104)), splat<V>(E(0.008366066864045806)));
+    return fma(square, fma(square, high, mid), low);
   } else {
     p = fma(r, splat<V>(E(1.0 / 6227020800)), splat<V>(E(1.0 / 479001600)));
     p = fma(p, r, splat<V>(E(1.0 / 39916800)));
@@ -187,12 +192,26 @@ template <class V> INLINE V vlog1p(V x) {
   return select(u == inf, u, y);
 }
 
-// tanh by t = e^(2|x|) - 1: t / (t + 2); accurate near 0 because e^x - 1 is.
+// tanh. float: a rational function x p(x²) / q(x²), fitted to a relative error of 2.1e-8 up to where tanh rounds to 1; with rounding at most 5 units
+// of 2^-24. double: t = e^(2|x|) - 1 gives t / (t + 2), accurate near 0 because e^x - 1 is.
 template <class V> INLINE V vtanh(V x) {
   using E = Elem<V>;
-  const V limit = splat<V>(E(sizeof(E) == 4 ? 20 : 40));
-  const V t = vexpm1_bounded(at_most(V(vabs(x) * splat<V>(E(2))), limit));
-  return vcopysign(V(t / (t + splat<V>(E(2)))), x);
+  if constexpr (sizeof(E) == 4) {
+    const V limit = splat<V>(E(9.02)), one = splat<V>(E(1));
+    const V y = at_least(at_most(x, limit), V(-limit)), z = y * y;
+    V p = fma(z, splat<V>(E(1.3319057754156855e-08)), splat<V>(E(2.058347093694686e-05)));
+    V q = fma(z, splat<V>(E(7.762013600266916e-07)), splat<V>(E(0.0003283091816370123)));
+    p = fma(p, z, splat<V>(E(0.0034940339400685934)));
+    q = fma(q, z, splat<V>(E(0.025871070875479314)));
+    p = fma(p, z, splat<V>(E(0.133797174336602)));
+    q = fma(q, z, splat<V>(E(0.4671303268004148)));
+    p = fma(p, z, one);
+    q = fma(q, z, one);
+    return at_least(at_most(V(y * p / q), one), V(-one));
+  } else {
+    const V t = vexpm1_bounded(at_most(V(vabs(x) * splat<V>(E(2))), splat<V>(E(40))));
+    return vcopysign(V(t / (t + splat<V>(E(2)))), x);
+  }
 }
 
 // 1 / (1 + e^-x).
