@@ -94,6 +94,8 @@ export function ewise(
   run(name, writeConstants(program, k, params));
 }
 
+const nothingKept: { shape: number[]; strides: number[][] } = { shape: [], strides: [] };
+
 /** Reductions of the instruction set. */
 export const reductions = { sum: 0, prod: 1, max: 2, min: 3, any: 4, all: 5, argmax: 6, argmin: 7 } as const;
 export type Reduction = keyof typeof reductions;
@@ -116,19 +118,19 @@ export function reduceProgram(
   index: Tensor | null = null,
 ): void {
   if (out.numel === 0) return;
-  const reduced = new Set(dims);
   const operand = ins.map((t) => (sameShape(t.shape, shape) ? t.strides : broadcastStrides(t.shape, t.strides, shape)));
-  const pick = (keep: boolean) => {
-    const at = shape.map((_, i) => i).filter((i) => reduced.has(i) !== keep);
-    const part = at.map((i) => shape[i]);
-    // Positions count over the reduced shape in row-major order, so merging keeps them.
+  // Positions count over the reduced shape in row-major order, so merging keeps them.
+  const all = dims.length === shape.length;
+  const part = (keep: boolean) => {
+    const at: number[] = [];
+    for (let i = 0; i < shape.length; i++) if (dims.includes(i) !== keep) at.push(i);
     return coalesce(
-      part,
+      at.map((i) => shape[i]),
       operand.map((s) => at.map((i) => s[i])),
     );
   };
-  const kept = pick(true);
-  const red = pick(false);
+  const kept = all ? nothingKept : part(true);
+  const red = all ? coalesce(shape, operand) : part(false);
   I[0] = 2;
   I[2] = program.address;
   I[3] = ins.length;

@@ -1,8 +1,9 @@
 // The pool hands out blocks of device memory by size class and takes them back: at once when the framework alone held
 // them, otherwise when the garbage collector finds the storage unreachable. Nobody calls dispose.
 //
-// Small blocks (up to 4 KiB) are cut from 64 KiB regions. A storage points at its region object, and only the region is
-// registered with the FinalizationRegistry, so a small tensor costs no registration. Large blocks are registered one by one.
+// A storage points at the region it lies in, and regions are what the FinalizationRegistry watches. Small blocks (up to 4 KiB) are cut from
+// regions of 64 KiB, so a small tensor costs no registration. A large block is a region of its own, which stays registered while it waits for
+// reuse, so only the first use of its memory, and the use after a collection, pay for one.
 
 import { OutOfMemoryError } from './errors.ts';
 import type { Machine } from './machine.ts';
@@ -12,7 +13,7 @@ const SMALL = 4096;
 const REGION = 65536;
 const KEEP_SMALL = 256; // freed small blocks kept per class; more would pin too many regions
 
-/** A 64 KiB piece of memory that small blocks are cut from. Collected when no block of it is reachable. */
+/** A piece of memory: of 64 KiB, which small blocks are cut from, or one large block. Collected when no storage in it is reachable. */
 interface Region {
   readonly address: number;
 }
@@ -25,10 +26,11 @@ export class Storage {
   version = 0;
   refs = 0;
   readonly sizeClass: number;
-  readonly region: Region | null;
+  /** Held while the block is in use. */
+  region: Region | null;
   readonly pool: Pool;
 
-  constructor(pool: Pool, address: number, bytes: number, sizeClass: number, region: Region | null) {
+  constructor(pool: Pool, address: number, bytes: number, sizeClass: number, region: Region) {
     this.pool = pool;
     this.address = address;
     this.bytes = bytes;
@@ -82,14 +84,15 @@ export class Pool {
   readonly #freeRegions: number[] = [];
   readonly #smallAddress: number[][] = Array.from({ length: SMALL / ALIGN + 1 }, () => []);
   readonly #smallRegion: Region[][] = Array.from({ length: SMALL / ALIGN + 1 }, () => []);
-  readonly #large = new Map<number, number[]>();
+  /** Free large blocks by size class; their regions stay registered. */
+  readonly #large = new Map<number, Region[]>();
   #ranges: { address: number; bytes: number }[] = [];
   readonly #regions = new FinalizationRegistry<number>((address) => {
     this.#freeRegions.push(address);
     this.#live -= REGION;
   });
-  readonly #storages = new FinalizationRegistry<{ address: number; sizeClass: number }>(({ address, sizeClass }) => {
-    this.#giveLarge(address, sizeClass);
+  readonly #largeRegions = new FinalizationRegistry<{ address: number; sizeClass: number }>(({ address, sizeClass }) => {
+    this.#giveLarge(this.#largeRegion(address, sizeClass), sizeClass);
   });
   /** Above this many live bytes the next macrotask yield asks the collector to look for garbage. */
   pressureAt: number;
@@ -130,19 +133,17 @@ export class Pool {
     }
     const c = largeClass(bytes);
     const size = largeClassBytes(c);
-    const list = this.#large.get(c);
-    const address = list !== undefined && list.length > 0 ? (list.pop() as number) : this.#carve(size, bytes);
-    const storage = new Storage(this, address, size, c, null);
-    this.#storages.register(storage, { address, sizeClass: c }, storage);
+    const region = this.#large.get(c)?.pop() ?? this.#largeRegion(this.#carve(size, bytes), c);
     this.#count(size);
-    return storage;
+    return new Storage(this, region.address, size, c, region);
   }
 
   free(storage: Storage): void {
     const { address, sizeClass: c, region } = storage;
-    if (address < 0) return;
+    if (region === null) return;
     storage.address = -1;
-    if (region !== null) {
+    storage.region = null;
+    if (storage.bytes <= SMALL) {
       const free = this.#smallAddress[c];
       if (free.length < KEEP_SMALL) {
         free.push(address);
@@ -150,8 +151,7 @@ export class Pool {
       }
       return;
     }
-    this.#storages.unregister(storage);
-    this.#giveLarge(address, c);
+    this.#giveLarge(region, c);
   }
 
   #count(bytes: number): void {
@@ -159,11 +159,17 @@ export class Pool {
     if (this.#live > this.#peak) this.#peak = this.#live;
   }
 
-  #giveLarge(address: number, c: number): void {
+  #giveLarge(region: Region, c: number): void {
     this.#live -= largeClassBytes(c);
     const list = this.#large.get(c);
-    if (list === undefined) this.#large.set(c, [address]);
-    else list.push(address);
+    if (list === undefined) this.#large.set(c, [region]);
+    else list.push(region);
+  }
+
+  #largeRegion(address: number, sizeClass: number): Region {
+    const region = { address };
+    this.#largeRegions.register(region, { address, sizeClass }, region);
+    return region;
   }
 
   #newRegion(): void {
@@ -226,7 +232,10 @@ export class Pool {
     const all = this.#ranges;
     for (const [c, list] of this.#large) {
       const bytes = largeClassBytes(c);
-      for (const address of list) all.push({ address, bytes });
+      for (const region of list) {
+        this.#largeRegions.unregister(region);
+        all.push({ address: region.address, bytes });
+      }
       list.length = 0;
     }
     for (const address of this.#freeRegions) all.push({ address, bytes: REGION });
