@@ -94,6 +94,7 @@ inline f64 s_logaddexp2(f64 a, f64 b) {
   return m + m_log1p(m_exp2(-__builtin_fabs(a - b))) * 1.4426950408889634;
 }
 inline f64 s_xlogy(f64 a, f64 b) { return b != b ? b : a == 0 ? 0 : a * m_log(b); }
+inline f64 s_entr(f64 a) { return a > 0 ? -a * m_log(a) : a == 0 ? 0 : a != a ? a : -__builtin_inf(); }
 template <class T> inline T s_nextafter(T a, T b) {
   using I = IntOf<T>;
   if (a != a || b != b) return a + b;
@@ -127,6 +128,7 @@ template <class T> StepFn<T> float_step(i32 op) {
 #define LOOP3(name) case S_##name: return vector_loop3<T, V_##name>;
 #define CALL1(name, function) case S_##name: return call_loop1<T, &function>;
 #define CALL2(name, function) case S_##name: return call_loop2<T, &function>;
+#define CALL3(name, function) case S_##name: return call_loop3<T, &function>;
     LOOP1(mov) LOOP1(neg) LOOP1(abs) LOOP1(sign) LOOP1(ceil) LOOP1(floor) LOOP1(round) LOOP1(trunc) LOOP1(sqrt) LOOP1(rsqrt) LOOP1(reciprocal)
     LOOP1(square) LOOP1(exp) LOOP1(exp2) LOOP1(expm1) LOOP1(log) LOOP1(log2) LOOP1(log1p) LOOP1(tanh) LOOP1(sigmoid) LOOP1(logSigmoid)
     LOOP1(softplus) LOOP1(relu) LOOP1(isnan) LOOP1(isinf) LOOP1(isfinite) LOOP1(signbit) LOOP1(logicalNot) LOOP1(step)
@@ -138,11 +140,12 @@ template <class T> StepFn<T> float_step(i32 op) {
     CALL1(erfc, m_erfc) CALL1(erfinv, m_erfinv) CALL1(lgamma, m_lgamma) CALL1(digamma, m_digamma) CALL1(i0, m_i0) CALL1(i0e, m_i0e)
     CALL1(i1, m_i1) CALL1(i1e, m_i1e) CALL1(ndtri, m_ndtri) CALL1(logNdtr, m_log_ndtr) CALL1(erfcx, m_erfcx) CALL1(besselJ0, m_j0)
     CALL1(besselJ1, m_j1) CALL1(besselY0, m_y0) CALL1(besselY1, m_y1) CALL1(besselK0, m_k0) CALL1(besselK1, m_k1) CALL1(sinc, s_sinc)
-    CALL1(bitwiseNot, s_bit_not)
+    CALL1(bitwiseNot, s_bit_not) CALL1(besselK0e, m_k0e) CALL1(besselK1e, m_k1e) CALL1(entr, s_entr)
     CALL2(floorDiv, s_floor_div) CALL2(fmod, m_fmod) CALL2(remainder, s_remainder) CALL2(pow, s_pow) CALL2(atan2, m_atan2) CALL2(hypot, m_hypot)
     CALL2(logaddexp, m_logaddexp) CALL2(logaddexp2, s_logaddexp2) CALL2(xlogy, s_xlogy) CALL2(bitAnd, s_bit_and) CALL2(bitOr, s_bit_or)
     CALL2(bitXor, s_bit_xor) CALL2(shl, s_shl) CALL2(shr, s_shr) CALL2(igamma, m_igamma) CALL2(igammac, m_igammac) CALL2(zeta, m_zeta)
-    CALL2(polygamma, m_polygamma)
+    CALL2(polygamma, m_polygamma) CALL2(chebyshevT, m_chebyshev_t) CALL2(hermite, m_hermite) CALL2(hermiteHe, m_hermite_he)
+    CALL3(gegenbauer, m_gegenbauer) CALL3(laguerre, m_laguerre)
     case S_nextafter: return call_loop2<T, &s_nextafter<T>>;
     default: return nullptr;
   }

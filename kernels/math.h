@@ -60,5 +60,15 @@ f64 m_y0(f64 x);
 f64 m_y1(f64 x);
 f64 m_k0(f64 x);
 f64 m_k1(f64 x);
+// exp(x) K(x), which neither overflows nor vanishes for large x.
+f64 m_k0e(f64 x);
+f64 m_k1e(f64 x);
+
+// Orthogonal polynomials of degree n (its fraction is cut off; 0 for n < 0, NaN beyond a million). (math_polynomials.cpp)
+f64 m_chebyshev_t(f64 x, f64 n);
+f64 m_hermite(f64 x, f64 n);     // the physicists' H
+f64 m_hermite_he(f64 x, f64 n);  // the probabilists' He
+f64 m_gegenbauer(f64 x, f64 n, f64 lambda);
+f64 m_laguerre(f64 x, f64 n, f64 alpha);
 
 }  // namespace fathom

@@ -82,5 +82,7 @@ f64 m_k1(f64 x) {
   if (x <= 2) return chebyshev(K1_SMALL, x * x / 2 - 1) / x + m_log(0.5 * x) * m_i1(x);
   return m_exp(-x) * chebyshev(K1_LARGE, 4 / x - 1) / __builtin_sqrt(x);
 }
+f64 m_k0e(f64 x) { return x > 2 ? chebyshev(K0_LARGE, 4 / x - 1) / __builtin_sqrt(x) : m_exp(x) * m_k0(x); }
+f64 m_k1e(f64 x) { return x > 2 ? chebyshev(K1_LARGE, 4 / x - 1) / __builtin_sqrt(x) : m_exp(x) * m_k1(x); }
 
 }  // namespace fathom

@@ -87,6 +87,7 @@ export { memory, pressureYield, resetPeakMemory, scope } from './runtime/memory.
 export type { MemoryInfo } from './runtime/pool.ts';
 export { defaultGenerator, Generator, manualSeed } from './runtime/random.ts';
 export { device, deviceNames, setDevice, setThreads, threads } from './runtime/runtime.ts';
+export * as special from './special/index.ts';
 export { canCast, type DType, promoteTypes } from './tensor/dtype.ts';
 export { setPrintOptions } from './tensor/print.ts';
 export { broadcastShapes, type Shape } from './tensor/shape.ts';

@@ -198,6 +198,9 @@ export const primitiveCodes = {
   sinc: 58,
   softplus: 59,
   step: 60,
+  besselK0e: 61,
+  besselK1e: 62,
+  entr: 63,
   add: 64,
   sub: 65,
   mul: 66,
@@ -239,10 +242,15 @@ export const primitiveCodes = {
   igammac: 102,
   zeta: 103,
   polygamma: 104,
+  chebyshevT: 105,
+  hermite: 106,
+  hermiteHe: 107,
   where: 128,
   fma: 129,
   clamp: 130,
   lerp: 131,
+  gegenbauer: 132,
+  laguerre: 133,
 } as const;
 
 /** Names of the scalar primitives. */
@@ -300,6 +308,10 @@ const partialsOf: Record<PrimitiveName, Partials> = {
   besselY1: ([x], y) => [sub(node('besselY0', [x]), div(y, x))],
   besselK0: ([x]) => [neg(node('besselK1', [x]))],
   besselK1: ([x], y) => [neg(add(node('besselK0', [x]), div(y, x)))],
+  besselK0e: ([x], y) => [sub(y, node('besselK1e', [x]))],
+  besselK1e: ([x], y) => [sub(sub(y, node('besselK0e', [x])), div(y, x))],
+  // infinite at 0, as the entropy's slope is
+  entr: ([x]) => [neg(add(log(x), 1))],
   relu: (_, y) => [step(y)],
   isnan: flat,
   isinf: flat,
@@ -360,6 +372,12 @@ const partialsOf: Record<PrimitiveName, Partials> = {
   // inside (bounds included) the gradient goes to x; outside, to the bound that holds
   clamp: ([x, lo, hi]) => [logicalAnd(ge(x, lo), le(x, hi)), logicalAnd(lt(x, lo), lt(lo, hi)), logicalOr(gt(x, hi), gt(lo, hi))],
   lerp: ([a, b, w]) => [sub(1, w), w, sub(b, a)],
+  // polynomials in x of whole degree n (Abramowitz and Stegun, 22.8 and 22.5): each derivative is one of the same families
+  chebyshevT: ([x, n]) => [mul(n, node('gegenbauer', [x, sub(n, 1), lit(1)])), null],
+  hermite: ([x, n]) => [mul(mul(2, n), node('hermite', [x, sub(n, 1)])), null],
+  hermiteHe: ([x, n]) => [mul(n, node('hermiteHe', [x, sub(n, 1)])), null],
+  gegenbauer: ([x, n, l]) => [mul(mul(2, l), node('gegenbauer', [x, sub(n, 1), add(l, 1)])), null, null],
+  laguerre: ([x, n, a]) => [neg(node('laguerre', [x, sub(n, 1), add(a, 1)])), null, null],
 };
 
 const masks = new Set<string>([
