@@ -4,8 +4,10 @@ import { noGrad } from '../autograd/mode.ts';
 import { tensor } from '../ops/create.ts';
 import { alias, copyInto, empty } from '../ops/raw.ts';
 import { DTypeError, ShapeError } from '../runtime/errors.ts';
+import type { TypedArray } from '../tensor/dtype.ts';
 import { sameShape, show } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
+import { type Dataset, makesBatches } from './dataset.ts';
 
 /** The batch of items of type T. */
 export type Collated<T> = T extends Tensor
@@ -14,15 +16,25 @@ export type Collated<T> = T extends Tensor
     ? Tensor
     : T extends string
       ? string[]
-      : T extends readonly unknown[]
-        ? { -readonly [K in keyof T]: Collated<T[K]> }
-        : T extends object
-          ? { [K in keyof T]: Collated<T[K]> }
-          : unknown;
+      : T extends ArrayBufferView
+        ? Tensor
+        : T extends readonly unknown[]
+          ? { -readonly [K in keyof T]: Collated<T[K]> }
+          : T extends object
+            ? { [K in keyof T]: Collated<T[K]> }
+            : unknown;
+
+/** The batch of the numbered items; with `collate: false` the list of the items. A set that makes batches itself does so. */
+export async function makeBatch(set: Dataset<unknown>, indices: ArrayLike<number>, collate: boolean): Promise<unknown> {
+  if (collate && makesBatches(set)) return set.getBatch(indices);
+  const items: unknown[] = [];
+  for (let i = 0; i < indices.length; i++) items.push(await set.get(indices[i]));
+  return collate ? defaultCollate(items) : items;
+}
 
 /**
  * Makes a batch of at least one item. Tensors of equal shape [...] become one of shape [n, ...]; whole numbers an int64 tensor,
- * other numbers float32, booleans bool; strings a list; a tuple of items (nested too) a tuple of batches, an object one of batches.
+ * other numbers float32, booleans bool; typed arrays of equal length [m] a tensor [n, m]; strings a list; a tuple of items (nested too) a tuple of batches, an object one of batches.
  * Throws a ShapeError when tensors differ in shape or tuples in length, a DTypeError when items differ in kind.
  */
 export function defaultCollate<T>(items: readonly T[]): Collated<T> {
@@ -40,6 +52,13 @@ function collate(items: readonly unknown[], place: string): unknown {
     return tensor(items as readonly (number | boolean)[]);
   }
   if (typeof first === 'string') return [...items];
+  if (isElements(first)) {
+    const tensors = items.map((v, i) => {
+      if (!isElements(v) || v.constructor !== first.constructor) throw mixed(place, i, first, v);
+      return tensor(v);
+    });
+    return stackItems(tensors, tensors[0], place);
+  }
   if (Array.isArray(first)) {
     items.forEach((v, i) => {
       if (!Array.isArray(v)) throw mixed(place, i, first, v);
@@ -71,6 +90,9 @@ function collate(items: readonly unknown[], place: string): unknown {
     `collate: ${place} 0 of the batch is ${describe(first)}, which makes no batch; use tensors, numbers, strings, tuples or objects of them, or pass your own collate`,
   );
 }
+
+/** A typed array of numbers, as `tensor` takes it. */
+const isElements = (v: unknown): v is TypedArray => ArrayBuffer.isView(v) && !(v instanceof DataView);
 
 function stackItems(items: readonly unknown[], first: Tensor, place: string): Tensor {
   return noGrad(() => {

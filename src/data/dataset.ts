@@ -19,6 +19,13 @@ export interface BatchedDataset<Item, Batch> extends Dataset<Item> {
   getBatch(indices: ArrayLike<number>): Batch | Promise<Batch>;
 }
 
+/** True for a set that makes batches itself. */
+export const makesBatches = <Item>(set: Dataset<Item>): set is BatchedDataset<Item, unknown> =>
+  'getBatch' in set && typeof set.getBatch === 'function';
+
+/** Items one after another, without numbers: a stream. Each loop over it is an epoch. */
+export type IterableDataset<Item> = Iterable<Item> | AsyncIterable<Item>;
+
 /** A tuple of tensors, one for each of T. */
 export type TensorsOf<T extends readonly Tensor[]> = { -readonly [K in keyof T]: Tensor };
 
@@ -74,7 +81,8 @@ export class Subset<Item> implements Dataset<Item> {
   }
 }
 
-function checkIndex(index: number, length: number): void {
+/** Throws an IndexError unless the set has the item. */
+export function checkIndex(index: number, length: number): void {
   if (!Number.isInteger(index) || index < 0 || index >= length) {
     throw new IndexError(`dataset: there is no item ${index}; the set has ${length} items, numbered from 0`);
   }

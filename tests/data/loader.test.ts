@@ -75,7 +75,7 @@ describe('DataLoader', () => {
 
   it('takes sets with promises, and a collate of its own', async () => {
     const set: Dataset<number> = { length: 4, get: async (i) => i * i };
-    expect(await all(new DataLoader(set, { batchSize: 2, collate: (items) => items.join('+') }))).toEqual(['0+1', '4+9']);
+    expect(await all(new DataLoader(set, { batchSize: 2, collateFn: (items) => items.join('+') }))).toEqual(['0+1', '4+9']);
     expect(numbers(await new DataLoader(set, { batchSize: 3 }).first())).toEqual([0, 1, 4]);
   });
 
