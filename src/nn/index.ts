@@ -2,8 +2,9 @@
 
 export * from './activation.ts';
 export { type AttendOptions, MultiheadAttention, type MultiheadAttentionOptions } from './attention.ts';
-export { clipGradNorm_, clipGradValue_ } from './clip.ts';
-export { ModuleList, Sequential } from './containers.ts';
+export type { FullBackwardHook, FullBackwardPreHook, Gradients } from './backward-hooks.ts';
+export { type ClipNormOptions, clipGradNorm_, clipGradValue_, getTotalNorm } from './clip.ts';
+export { ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential } from './containers.ts';
 
 export * from './conv.ts';
 export * from './distance.ts';
@@ -35,3 +36,4 @@ export { GRU, LSTM, type LSTMOptions, type RecurrentOptions, RNN, type RNNOption
 export { type CellOptions, GRUCell, LSTMCell, RNNCell } from './recurrent-cells.ts';
 export { type LayerRow, LayerSummary } from './summary.ts';
 export { markTransparent } from './transparent.ts';
+export { parametersToVector, vectorToParameters } from './vector.ts';

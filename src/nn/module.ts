@@ -7,6 +7,7 @@ import { FathomError, ShapeError, ValueError } from '../runtime/errors.ts';
 import { checkDType, type DType, isFloating } from '../tensor/dtype.ts';
 import { sameShape, show } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
+import { BackwardHooks, type FullBackwardHook, type FullBackwardPreHook } from './backward-hooks.ts';
 import { isLazy, Parameter } from './parameter.ts';
 import { type LayerSummary, summarize } from './summary.ts';
 
@@ -33,6 +34,12 @@ export interface Module<In extends unknown[] = [Tensor], Out = Tensor> {
   (...inputs: In): Out;
 }
 
+/** Appends a hook and gives the function that removes it. */
+function addHook<H>(list: H[], hook: H): () => void {
+  list.push(hook);
+  return () => void (list.includes(hook) && list.splice(list.indexOf(hook), 1));
+}
+
 /** Makes instances that are functions. A class of its own, because fields of Module belong on the function that it returns. */
 class Callable {
   constructor() {
@@ -53,6 +60,7 @@ export abstract class Module<In extends unknown[] = [Tensor], Out = Tensor> exte
   #buffers: Map<string, boolean> | null = null; // name to persistence
   #preHooks: ForwardPreHook<In>[] | null = null;
   #hooks: ForwardHook<In, Out>[] | null = null;
+  #backwardHooks: BackwardHooks<AnyModule> | null = null;
 
   /** Computes the output. Call the module itself, so that hooks run. */
   abstract forward(...inputs: In): Out;
@@ -61,28 +69,37 @@ export abstract class Module<In extends unknown[] = [Tensor], Out = Tensor> exte
   protected run(inputs: In): Out {
     let ins = inputs;
     if (this.#preHooks !== null) for (const hook of this.#preHooks) ins = hook(this as unknown as AnyModule, ins) ?? ins;
-    let out = this.forward(...ins);
+    let out = this.#backwardHooks?.active ? this.#backwardHooks.run(ins, (entered) => this.forward(...entered)) : this.forward(...ins);
     if (this.#hooks !== null) for (const hook of this.#hooks) out = hook(this as unknown as AnyModule, ins, out) ?? out;
     return out;
   }
 
-  /** True when a forward hook watches this module. */
+  /** True when a hook watches this module. */
   get hasHooks(): boolean {
-    return (this.#hooks?.length ?? 0) + (this.#preHooks?.length ?? 0) > 0;
+    return (this.#hooks?.length ?? 0) + (this.#preHooks?.length ?? 0) > 0 || (this.#backwardHooks?.active ?? false);
   }
 
   /** Adds a hook that runs after forward; returns a function that removes it. */
   registerForwardHook(hook: ForwardHook<In, Out>): () => void {
-    const list = (this.#hooks ??= []);
-    list.push(hook);
-    return () => void (list.includes(hook) && list.splice(list.indexOf(hook), 1));
+    return addHook((this.#hooks ??= []), hook);
   }
 
   /** Adds a hook that runs before forward; returns a function that removes it. */
   registerForwardPreHook(hook: ForwardPreHook<In>): () => void {
-    const list = (this.#preHooks ??= []);
-    list.push(hook);
-    return () => void (list.includes(hook) && list.splice(list.indexOf(hook), 1));
+    return addHook((this.#preHooks ??= []), hook);
+  }
+
+  /**
+   * Adds a hook that runs in backward when the gradients of the inputs are known (null where an input needs none); what it returns replaces
+   * them. Returns a function that removes it.
+   */
+  registerFullBackwardHook(hook: FullBackwardHook<AnyModule>): () => void {
+    return addHook((this.#backwardHooks ??= new BackwardHooks<AnyModule>(this as unknown as AnyModule)).hooks, hook);
+  }
+
+  /** Adds a hook that runs in backward before this module; what it returns replaces the gradients of the outputs. Returns a function that removes it. */
+  registerFullBackwardPreHook(hook: FullBackwardPreHook<AnyModule>): () => void {
+    return addHook((this.#backwardHooks ??= new BackwardHooks<AnyModule>(this as unknown as AnyModule)).preHooks, hook);
   }
 
   /** Makes `tensor` a buffer: part of the state but not trained. Not saved when `persistent` is false. */
@@ -180,6 +197,44 @@ export abstract class Module<In extends unknown[] = [Tensor], Out = Tensor> exte
   /** All buffers. */
   buffers(): Tensor[] {
     return this.namedBuffers().map(([, t]) => t);
+  }
+
+  /** The module at a path such as 'layers.0'; '' is this one. ValueError names what is there. */
+  getSubmodule(path: string): AnyModule {
+    let at = this as unknown as AnyModule;
+    for (const name of path === '' ? [] : path.split('.')) {
+      const next: unknown = (at as unknown as Record<string, unknown>)[name];
+      if (!(next instanceof Module))
+        throw new ValueError(
+          `getSubmodule: no module '${name}' on the path '${path}'; ${at.kind} has ${
+            at
+              .namedChildren()
+              .map(([n]) => n)
+              .join(', ') || 'none'
+          }`,
+        );
+      at = next as unknown as AnyModule;
+    }
+    return at;
+  }
+
+  #ownAt<T extends Tensor>(what: string, path: string, list: (m: AnyModule) => [string, T][]): T {
+    const dot = path.lastIndexOf('.');
+    const own = list(this.getSubmodule(path.slice(0, Math.max(dot, 0))));
+    const found = own.find(([name]) => name === path.slice(dot + 1));
+    if (found === undefined)
+      throw new ValueError(`${what}: nothing at '${path}'; there are ${own.map(([name]) => name).join(', ') || 'none'}`);
+    return found[1];
+  }
+
+  /** The parameter at a path such as 'layers.0.weight'. */
+  getParameter(path: string): Parameter {
+    return this.#ownAt('getParameter', path, (m) => m.ownParameters());
+  }
+
+  /** The buffer at a path such as 'norm.running_mean'. */
+  getBuffer(path: string): Tensor {
+    return this.#ownAt('getBuffer', path, (m) => m.ownBuffers());
   }
 
   /** Everything under one path each, shared modules under every path, as in PyTorch's files. */
