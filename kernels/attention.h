@@ -10,8 +10,9 @@
 
 namespace fathom {
 
-constexpr i64 KEYS = 64;  // a multiple of every tile's width but AVX-512's 48, whose panels are padded
-constexpr i64 QUERIES = 8 * TILE_ROWS;
+// Large enough that packing costs little beside the products, and all blocks of heads of 128 columns fit the scratch memory in float64.
+constexpr i64 KEYS = 128;
+constexpr i64 QUERIES = 96 / TILE_ROWS * TILE_ROWS;
 
 template <class T> constexpr T NEVER = T(-__builtin_inf());
 
@@ -44,9 +45,8 @@ template <class T> struct Attention {
   INLINE i64 key_head(i64 h) const { return h / (H / HK); }
   INLINE bool dropping() const { return keep < T(1); }
 
-  // Scales scores s[0 … n) of query i and keys j0 … j0 + n, and hides what the mask and causality hide.
+  // Hides what the mask and causality hide of the scores s[0 … n) of query i and keys j0 … j0 + n.
   NOINLINE void mask_scores(T* s, i64 b, i64 h, i64 i, i64 j0, i64 n) const {
-    for (i64 j = 0; j < n; j++) s[j] *= scale;
     if (mask_kind == 1) {
       const u8* m = static_cast<const u8*>(mask) + b * mask_batch + h * mask_head + i * mask_row + j0 * mask_column;
       for (i64 j = 0; j < n; j++)
@@ -102,6 +102,26 @@ template <class T> NOINLINE void multiply_packed(i64 rows, i64 columns, i64 dept
   for (i64 j = 0; j < columns; j += NR)
     for (i64 r = 0; r < rows; r += TILE_ROWS)
       tile_into(min_of(i64(TILE_ROWS), rows - r), min_of(NR, columns - j), depth, tiles + r * depth, panels + j * depth, c + r * ldc + j, ldc, accumulate);
+}
+
+template <class T> INLINE void scale_all(T* x, i64 n, T factor) {
+  for (i64 i = 0; i < n; i++) x[i] *= factor;
+}
+
+// e^x for x <= 0 with one scaling by a power of two: what would be subnormal is 0.
+template <class V> INLINE V exp_nonpositive(V x) {
+  using E = Elem<V>;
+  using F = FloatFormat<E>;
+  using I = IntOf<V>;
+  const V low = splat<V>(E(sizeof(E) == 4 ? -87 : -708));
+  const auto tiny = x < low;
+  const V a = select(tiny, low, x);
+  const V t = a * splat<V>(E(1.4426950408889634)) + splat<V>(F::magic);
+  const I n = bits(t) - bits(splat<V>(F::magic));
+  const V whole = t - splat<V>(F::magic);
+  V r = a - whole * splat<V>(F::ln2_hi);
+  r = r - whole * splat<V>(F::ln2_lo);
+  return select(tiny, V{}, V(fma(exp_tail(r), r, splat<V>(E(1))) * pow2i<V>(n)));
 }
 
 // Cuts a thread's scratch memory into aligned pieces.

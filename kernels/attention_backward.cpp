@@ -37,11 +37,13 @@ template <class T> static NOINLINE void gradients_of_head(const AttentionGradien
     pack_panels_transposed(keys_t, k, a.k.row, m, a.E);
     pack_panels_transposed(values_t, v, a.v.row, m, a.EV);
     pack_panels(keys, k, a.k.row, m, a.E);
+    scale_all(keys, m * ep, a.scale);
     for (i64 h = kh * group; h < (kh + 1) * group; h++)
       for (i64 i0 = a.causal ? j0 / QUERIES * QUERIES : 0; i0 < a.L; i0 += QUERIES) {
         const i64 n = min_of(QUERIES, a.L - i0);
         const T *q = a.q.at(b, h, i0), *grad = a.dout.at(b, h, i0);
         pack_tiles(tiles, q, a.q.row, n, a.E);
+        scale_all(tiles, n * a.E, a.scale);
         multiply_packed(n, m, a.E, tiles, keys_t, weights, KEYS, false);
         pack_tiles(tiles, grad, a.dout.row, n, a.EV);
         multiply_packed(n, m, a.EV, tiles, values_t, slopes, KEYS, false);
@@ -56,15 +58,15 @@ template <class T> static NOINLINE void gradients_of_head(const AttentionGradien
           for (; c + W <= a.EV; c += W) dots = fma(load<V>(o + c), load<V>(g + c), dots);
           T delta = hsum(dots);
           for (; c < a.EV; c++) delta += o[c] * g[c];
-          const V shift = splat<V>(lse == NEVER<T> ? T(0) : lse), d = splat<V>(delta), scale = splat<V>(a.scale);
+          const V shift = splat<V>(lse == NEVER<T> ? T(0) : lse), d = splat<V>(delta);
           if (a.dropping()) {
             a.dropout_factors(factors, b, h, i0 + r, j0, m);
             for (i64 j = 0; j < m; j++) s[j] *= factors[j];
           }
           for (i64 j = 0; j < padded; j += W) {
-            const V e = vexp(V(load<V>(p + j) - shift));
+            const V e = exp_nonpositive(V(load<V>(p + j) - shift));
             store(p + j, e);
-            store(s + j, V(e * (load<V>(s + j) - d) * scale));
+            store(s + j, V(e * (load<V>(s + j) - d)));
           }
           if (a.dropping())
             for (i64 j = 0; j < m; j++) p[j] *= factors[j];
@@ -73,6 +75,7 @@ template <class T> static NOINLINE void gradients_of_head(const AttentionGradien
         multiply_packed(n, a.E, m, tiles, keys, a.dq.at(b, h, i0), a.dq.row, true);
         pack_tiles_transposed(columns, static_cast<const T*>(slopes), KEYS, n, m);
         pack_panels(panels, q, a.q.row, n, a.E);
+        scale_all(panels, n * ep, a.scale);
         multiply_packed(m, a.E, n, columns, panels, a.dk.at(b, kh, j0), a.dk.row, true);
         pack_tiles_transposed(columns, static_cast<const T*>(weights), KEYS, n, m);
         pack_panels(panels, grad, a.dout.row, n, a.EV);

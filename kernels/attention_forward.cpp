@@ -15,6 +15,7 @@ template <class T> static NOINLINE void attend_block(const Attention<T>& a, i64 
   for (i64 r = 0; r < n; r++) top[r] = NEVER<T>, total[r] = 0;
   for (i64 i = 0; i < n * ev; i++) sum[i] = 0;
   pack_tiles(queries, static_cast<const T*>(a.q.at(b, h, i0)), a.q.row, n, a.E);
+  scale_all(queries, n * a.E, a.scale);
 
   const i64 end = a.visible(i0 + n);
   for (i64 j0 = 0; j0 < end; j0 += KEYS) {
@@ -36,7 +37,7 @@ template <class T> static NOINLINE void attend_block(const Attention<T>& a, i64 
       const V shift = splat<V>(now);
       V part{};
       for (i64 j = 0; j < padded; j += W) {
-        const V e = vexp(V(load<V>(s + j) - shift));
+        const V e = exp_nonpositive(V(load<V>(s + j) - shift));
         part += e;
         store(s + j, e);
       }

@@ -20,6 +20,7 @@ INLINE constexpr i64 cell_gates(i32 cell) { return cell == CELL_LSTM ? 4 : cell 
 constexpr i64 STEP_ROWS = 16 * TILE_ROWS;     // rows of a task that is cut over the units
 constexpr i64 CACHED_BYTES = i64(192) << 10;  // weights up to here stay in the second-level cache
 constexpr i64 ROW_BLOCKS = 16;
+constexpr i64 CLOSE_ROWS = 4 * TILE_ROWS;     // rows whose gates stay in the first-level cache between product and arithmetic
 
 template <class T> struct Recurrent {
   i32 cell;

@@ -151,10 +151,12 @@ template <class T> struct Backward : Recurrent<T> {
       parallel_for(R::blocks, R::row_grain(), [&](i64 begin, i64 end) {
         for (i64 i = begin; i < end; i++) {
           const i64 r0 = i * R::block_rows, r1 = min_of(r0 + R::block_rows, N);
-          for (i64 s = R::steps - 1; s >= 0; s--) {
-            gradients(s, r0, r1, 0, H);
-            carry(r0, r1, 0, H);
-          }
+          for (i64 s = R::steps - 1; s >= 0; s--)
+            for (i64 r = r0; r < r1; r += CLOSE_ROWS) {
+              const i64 end = min_of(r + CLOSE_ROWS, r1);
+              gradients(s, r, end, 0, H);
+              carry(r, end, 0, H);
+            }
         }
       });
     } else {

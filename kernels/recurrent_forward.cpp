@@ -159,10 +159,12 @@ template <class T> struct Forward : Recurrent<T> {
         for (i64 i = begin; i < end; i++) {
           const i64 r0 = i * R::block_rows, r1 = min_of(r0 + R::block_rows, R::batch);
           pack_rows(packed[0], R::xk, R::h0, H, r0, r1, H);
-          for (i64 s = 0; s < R::steps; s++) {
-            if (R::xk) pack_rows(packed[s & 1], 0, R::x + R::time(s) * R::batch * R::in, R::in, r0, r1, R::in);
-            step(s, r0, r1, 0, H);
-          }
+          for (i64 s = 0; s < R::steps; s++)
+            for (i64 r = r0; r < r1; r += CLOSE_ROWS) {
+              const i64 end = min_of(r + CLOSE_ROWS, r1);
+              if (R::xk) pack_rows(packed[s & 1], 0, R::x + R::time(s) * R::batch * R::in, R::in, r, end, R::in);
+              step(s, r, end, 0, H);
+            }
         }
       });
     } else {

@@ -44,7 +44,7 @@ interface Plan {
   readonly group: number;
 }
 
-const LARGEST_HEAD = 256; // columns of a head that the instruction's scratch memory holds
+const LARGEST_HEAD = 128; // columns of a head that the instruction's scratch memory holds
 
 /** Weights and their product with the values by small operations; mask as in the options, all shapes fitting. */
 function compose(q: Tensor, k_: Tensor, v_: Tensor, mask: Tensor | null, plan: Plan): { output: Tensor; weights: Tensor } {
