@@ -4,6 +4,7 @@
 import * as ft from '../src/index.ts';
 import * as nn from '../src/nn/index.ts';
 import * as optim from '../src/optim/index.ts';
+import { sequenceWorkloads } from './workloads-sequence.ts';
 
 /** One step; gives a number so that nothing can be skipped. */
 export type Step = () => number;
@@ -78,4 +79,5 @@ export const workloads: Record<string, () => Step> = {
     const x = ft.randn([1 << 22]);
     return () => x.mul(2).add(1).tanh().mul(x).sum().itemSync();
   },
+  ...sequenceWorkloads,
 };

@@ -35,5 +35,6 @@ export * from './pooling.ts';
 export { GRU, LSTM, type LSTMOptions, type RecurrentOptions, RNN, type RNNOptions } from './recurrent.ts';
 export { type CellOptions, GRUCell, LSTMCell, RNNCell } from './recurrent-cells.ts';
 export { type LayerRow, LayerSummary } from './summary.ts';
+export * from './transformer.ts';
 export { markTransparent } from './transparent.ts';
 export { parametersToVector, vectorToParameters } from './vector.ts';
