@@ -117,7 +117,10 @@ class Block extends nn.Module<[ft.Tensor, Masks?, ft.Tensor?, Masks?]> {
 
 /** [N, 1, 1, S], true at and behind the length of each sequence. */
 const behind = (lengths: ft.Tensor, s: number): ft.Tensor =>
-  ft.arange(s).reshape([1, 1, 1, s]).ge(lengths.reshape([-1, 1, 1, 1]));
+  ft
+    .arange(s)
+    .reshape([1, 1, 1, s])
+    .ge(lengths.reshape([-1, 1, 1, 1]));
 
 function translation(): Step {
   const [V, d, B, T] = [200, 256, 128, 9];
@@ -166,7 +169,9 @@ function bert(): Step {
   const opt = new optim.Adam(all, { lr: 0.01 });
   return () => {
     opt.zeroGrad();
-    let z = tokens(x).add(segments(s)).add(position.narrow(1, 0, T));
+    let z = tokens(x)
+      .add(segments(s))
+      .add(position.narrow(1, 0, T));
     const masks = { hidden: behind(lengths, T) };
     for (const b of blocks) z = b(z, masks);
     const logits = masked(z.index([rows, places]));
