@@ -135,7 +135,9 @@ function memberLines(m, members) {
 
 function entry(name, e, docs) {
   const doc = e.doc || docs.get(name) || '';
-  const at = relative(root, e.m.path).replace(/^dist\//, 'src/').replace(/\.d\.ts$/, '.ts');
+  const at = relative(root, e.m.path)
+    .replace(/^dist\//, 'src/')
+    .replace(/\.d\.ts$/, '.ts');
   const link = `[source](../../${at})`;
   if (e.kind === 'function' || e.kind === 'value') {
     return [`### ${name}`, '', '```ts', signature(name, e), '```', '', `${doc} ${link}`.trim(), ''];
@@ -166,7 +168,10 @@ function page(title, intro, names, docs) {
     lines.push(`## ${heading}`, '');
     for (const [name, e] of list) lines.push(...entry(name, e, docs));
   }
-  return `${lines.join('\n').replace(/\n{3,}/g, '\n\n').trim()}\n`;
+  return `${lines
+    .join('\n')
+    .replace(/\n{3,}/g, '\n\n')
+    .trim()}\n`;
 }
 
 /** Docs of operations that are made from tables: the table's own text, by name. */
