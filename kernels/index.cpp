@@ -34,8 +34,8 @@ template <i32 MODE, class T> static INLINE T combine(T self, T value) {
   else return self < value || self != self ? self : value;
 }
 
-// self ∘= value (or value <- self) over n elements.
-template <i32 MODE, class T> static INLINE void line(T* self, i64 self_step, T* value, i64 value_step, i64 n) {
+// self ∘= value (or value <- self) over n elements; steps count elements.
+template <i32 MODE, class T> static INLINE void line_of(T* self, i64 self_step, T* value, i64 value_step, i64 n) {
   if (self_step == 1 && value_step == 1) {
     if constexpr (MODE == GET || MODE == SET) {
       const T* from = MODE == GET ? self : value;
@@ -58,6 +58,26 @@ template <i32 MODE, class T> static INLINE void line(T* self, i64 self_step, T* 
     else *self = combine<MODE>(*self, *value);
   }
 }
+
+// What happens to a line, in two forms: compiled into the loops for the cases that matter (moves, float sums), or called through a
+// pointer. Every pair of mode and dtype compiled into the loops would be a sixth of all kernels.
+template <i32 MODE, class T> struct Inlined {
+  static constexpr bool get = MODE == GET;
+  static constexpr i64 size = sizeof(T);
+  INLINE void operator()(u8* self, i64 self_step, u8* value, i64 value_step, i64 n) const {
+    line_of<MODE>(reinterpret_cast<T*>(self), self_step, reinterpret_cast<T*>(value), value_step, n);
+  }
+};
+using Line = void (*)(u8* self, i64 self_step, u8* value, i64 value_step, i64 n);
+template <i32 MODE, class T> static NOINLINE void line_at(u8* self, i64 self_step, u8* value, i64 value_step, i64 n) {
+  line_of<MODE>(reinterpret_cast<T*>(self), self_step, reinterpret_cast<T*>(value), value_step, n);
+}
+struct Called {
+  static constexpr bool get = false;
+  Line line;
+  i64 size;
+  INLINE void operator()(u8* self, i64 self_step, u8* value, i64 value_step, i64 n) const { line(self, self_step, value, value_step, n); }
+};
 
 // Dimensions with up to three strides each; walks them in row-major order.
 struct Dims {
@@ -123,24 +143,24 @@ static NOINLINE bool check(const Indexing& x) {
   return true;
 }
 
-template <i32 MODE, class T> static NOINLINE void index_as(const Indexing& x, T* self, T* values) {
+template <class Op> static NOINLINE void index_as(const Indexing& x, const Op op, u8* self, u8* values) {
   const i64 rows = x.inner.count, inner = rows * x.run, outer = x.outer.count;
   // Lines [r0, r1) of the inner part and elements [e0, e1) of each, for outer positions and indices in the given ranges.
   const auto block = [&](i64 o, i64 i0, i64 i1, i64 r0, i64 r1, i64 e0, i64 e1) {
     const i64 base = Walk(x.outer, o).a;
     for (i64 i = i0; i < i1; i++) {
-      T* to = self + base + x.offset(i) + e0 * x.run_step;
-      T* value = values + (o * x.nI + i) * inner + e0;
+      u8* to = self + (base + x.offset(i) + e0 * x.run_step) * op.size;
+      u8* value = values + ((o * x.nI + i) * inner + e0) * op.size;
       if (rows == 1) {
-        line<MODE>(to, x.run_step, value, 1, e1 - e0);
+        op(to, x.run_step, value, 1, e1 - e0);
         continue;
       }
       Walk at(x.inner, r0);
-      for (i64 r = r0; r < r1; r++, at.next(x.inner)) line<MODE>(to + at.a, x.run_step, value + r * x.run, 1, e1 - e0);
+      for (i64 r = r0; r < r1; r++, at.next(x.inner)) op(to + at.a * op.size, x.run_step, value + r * x.run * op.size, 1, e1 - e0);
     }
   };
   constexpr i64 WORK = 1 << 14;
-  if (MODE == GET) {
+  if (Op::get) {
     parallel_for(outer * x.nI, ceil_div(WORK, inner), [&](i64 begin, i64 end) {
       for (i64 at = begin; at < end;) {
         const i64 o = at / x.nI, i0 = at % x.nI, i1 = min_of(x.nI, i0 + end - at);
@@ -166,42 +186,41 @@ template <i32 MODE, class T> static NOINLINE void index_as(const Indexing& x, T*
   }
 }
 
-// f(T{}) for the C++ type of a dtype; MODE get and set only look at the size.
-template <class F> static INLINE void with_type(i32 dtype, const F& f) {
+template <i32 MODE> static Line line_for(i32 dtype) {
   switch (dtype) {
-    case F32: return f(f32{});
-    case F64: return f(f64{});
-    case I64: return f(i64{});
-    case I32: return f(i32{});
-    case U8: return f(u8{});
-    case BOOL: return f(Bool{});
-    default: return f(Half{});
+    case F32: return line_at<MODE, f32>;
+    case F64: return line_at<MODE, f64>;
+    case I64: return line_at<MODE, i64>;
+    case I32: return line_at<MODE, i32>;
+    case U8: return line_at<MODE, u8>;
+    case BOOL: return line_at<MODE, Bool>;
+    default: return nullptr;  // the front end casts storage formats first
   }
 }
-// An IndexMode as a type.
-template <i32 M> struct Mode {
-  static constexpr i32 mode = M;
-};
-template <class F> static INLINE void with_mode(i32 mode, i32 dtype, const F& f) {
-  if (mode == GET || mode == SET) {
-    const auto by_size = [&](auto m) {
-      switch (itemsize(dtype)) {
-        case 8: return f(m, i64{});
-        case 4: return f(m, i32{});
-        case 2: return f(m, Half{});
-        default: return f(m, u8{});
-      }
-    };
-    return mode == GET ? by_size(Mode<GET>{}) : by_size(Mode<SET>{});
+template <i32 MODE, class F> static INLINE void with_move(i32 dtype, const F& f) {
+  switch (itemsize(dtype)) {
+    case 8: return f(Inlined<MODE, i64>{});
+    case 4: return f(Inlined<MODE, i32>{});
+    case 2: return f(Inlined<MODE, Half>{});
+    default: return f(Inlined<MODE, u8>{});
   }
-  if (dtype == F16 || dtype == BF16) return fail(BAD_INSTRUCTION, mode, dtype);
+}
+// f(op) for a mode and dtype.
+template <class F> static INLINE void with_op(i32 mode, i32 dtype, const F& f) {
+  Line line = nullptr;
   switch (mode) {
-    case ADD: return with_type(dtype, [&](auto t) { f(Mode<ADD>{}, t); });
-    case MULTIPLY: return with_type(dtype, [&](auto t) { f(Mode<MULTIPLY>{}, t); });
-    case MAXIMUM: return with_type(dtype, [&](auto t) { f(Mode<MAXIMUM>{}, t); });
-    case MINIMUM: return with_type(dtype, [&](auto t) { f(Mode<MINIMUM>{}, t); });
-    default: return fail(BAD_INSTRUCTION, mode, dtype);
+    case GET: return with_move<GET>(dtype, f);
+    case SET: return with_move<SET>(dtype, f);
+    case ADD:
+      if (dtype == F32) return f(Inlined<ADD, f32>{});
+      line = line_for<ADD>(dtype);
+      break;
+    case MULTIPLY: line = line_for<MULTIPLY>(dtype); break;
+    case MAXIMUM: line = line_for<MAXIMUM>(dtype); break;
+    case MINIMUM: line = line_for<MINIMUM>(dtype); break;
   }
+  if (line == nullptr) return fail(BAD_INSTRUCTION, mode, dtype);
+  f(Called{line, itemsize(dtype)});
 }
 
 void op_index(const double* w) {
@@ -220,10 +239,7 @@ void op_index(const double* w) {
   at += 2 * nInner;
   for (i64 k = 0; k < x.nIdx; k++) x.tensor[k] = {ptr<const i64>(at[3 * k]), integer(at[3 * k + 1]), integer(at[3 * k + 2])};
   if (!check(x) || x.outer.count * x.nI * x.inner.count * x.run == 0) return;
-  with_mode(mode, dtype, [&](auto m, auto type) {
-    using T = decltype(type);
-    index_as<decltype(m)::mode, T>(x, ptr<T>(w[4]), ptr<T>(w[5]));
-  });
+  with_op(mode, dtype, [&](auto op) { index_as(x, op, ptr<u8>(w[4]), ptr<u8>(w[5])); });
 }
 
 struct Gathering {
@@ -250,7 +266,7 @@ static NOINLINE bool check(const Gathering& g) {
   return true;
 }
 
-template <i32 MODE, class T> static NOINLINE void gather_as(const Gathering& g, T* self, T* values) {
+template <class Op> static NOINLINE void gather_as(const Gathering& g, const Op op, u8* self, u8* values) {
   // Equal indices can only meet along dim, which stays in order inside a task; the other coordinates are shared among the threads.
   const i64 lines = g.outer.count * g.inner.count;
   parallel_for(lines, ceil_div(i64(1) << 13, g.length), [&](i64 begin, i64 end) {
@@ -260,12 +276,10 @@ template <i32 MODE, class T> static NOINLINE void gather_as(const Gathering& g, 
       at += n;
       if (g.inner.count == 1) {
         const i64* index = g.index + base.b;
-        T *s = self + base.a, *value = values + base.c;
-        for (i64 j = 0; j < g.length; j++, value += g.value_step) {
+        u8 *s = self + base.a * op.size, *value = values + base.c * op.size;
+        for (i64 j = 0; j < g.length; j++, value += g.value_step * op.size) {
           const i64 v = index[j * g.index_step];
-          T* place = s + (v < 0 ? v + g.size : v) * g.self_step;
-          if constexpr (MODE == GET) *value = *place;
-          else *place = combine<MODE>(*place, *value);
+          op(s + (v < 0 ? v + g.size : v) * g.self_step * op.size, 1, value, 1, 1);
         }
         continue;
       }
@@ -273,10 +287,8 @@ template <i32 MODE, class T> static NOINLINE void gather_as(const Gathering& g, 
         Walk in = start;
         for (i64 i = 0; i < n; i++) {
           const i64 v = g.index[base.b + j * g.index_step + in.b];
-          T* s = self + base.a + in.a + (v < 0 ? v + g.size : v) * g.self_step;
-          T* value = values + base.c + in.c + j * g.value_step;
-          if constexpr (MODE == GET) *value = *s;
-          else *s = combine<MODE>(*s, *value);
+          u8* s = self + (base.a + in.a + (v < 0 ? v + g.size : v) * g.self_step) * op.size;
+          op(s, 1, values + (base.c + in.c + j * g.value_step) * op.size, 1, 1);
           in.next(g.inner);
         }
       }
@@ -302,10 +314,7 @@ void op_gather(const double* w) {
     }
   }
   if (g.outer.count * g.length * g.inner.count == 0 || !check(g)) return;
-  with_mode(mode, dtype, [&](auto m, auto type) {
-    using T = decltype(type);
-    gather_as<decltype(m)::mode, T>(g, ptr<T>(w[4]), ptr<T>(w[6]));
-  });
+  with_op(mode, dtype, [&](auto op) { gather_as(g, op, ptr<u8>(w[4]), ptr<u8>(w[6])); });
 }
 
 }  // namespace fathom

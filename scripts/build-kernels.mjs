@@ -74,7 +74,7 @@ async function runTask(task) {
     'stack-size=262144',
     '--stack-first',
     '--gc-sections',
-    '--strip-debug',
+    '--strip-all',
     '-O2',
     '--export=__stack_pointer',
     ...(threads ? ['--shared-memory'] : []),
