@@ -86,7 +86,7 @@ export function checkpoint<A extends readonly unknown[], R extends Tensor | read
       const roots = list.flatMap((t, i) => (recorded[i] ? [{ t, g: gs[at++] }] : [])).filter((r) => r.g !== null && r.t.requiresGrad);
       const grads = sweep(
         roots.map((r) => edgeOf(r.t)),
-        roots.map((r) => r.g as Tensor),
+        roots.map((r) => ({ grad: r.g as Tensor, owned: false })),
         { createGraph },
         targets,
         sinceBody,

@@ -1,7 +1,7 @@
 // Reverse mode: an iterative sweep over the recorded nodes, latest first.
 
 import { GradError, ShapeError, ValueError } from '../runtime/errors.ts';
-import { collecting, type Disposable } from '../runtime/memory.ts';
+import { collecting, type Disposable, track } from '../runtime/memory.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { type Shape, sameShape, show } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
@@ -48,10 +48,21 @@ function reachable(roots: readonly GradNode[]): GradNode[] {
   return sorted ? out : out.sort((a, b) => b.sequence - a.sequence);
 }
 
-interface Pending {
+/** A gradient on its way. */
+export interface Pending {
   grad: Tensor;
-  /** Made by the engine and not seen by user code: may be changed in place and released. */
+  /** The engine alone holds this handle: it releases it, and may change its elements where no other handle shows them. */
   owned: boolean;
+}
+
+/** Another handle of the same elements, without history. */
+const sameElements = (t: Tensor): Tensor => new Tensor(t.storage, t.shape, t.strides, t.offset, t.dtype);
+
+/** Gives a gradient to user code: from now on the scope that is open releases it, not the engine. */
+function handOut(p: Pending): Tensor {
+  if (p.owned) track(p.grad);
+  p.owned = false;
+  return p.grad;
 }
 
 /** Keeps only the nodes from which one of `targets` can be reached. */
@@ -104,7 +115,7 @@ class Sweep {
     });
   }
 
-  run(roots: readonly Edge[], cotangents: readonly Tensor[]): (Tensor | null)[] {
+  run(roots: readonly Edge[], cotangents: readonly Pending[]): (Tensor | null)[] {
     const before = setGradEnabled(this.#createGraph);
     try {
       const nodes = reachable(roots.flatMap((e) => (e.node === null ? [] : [e.node])));
@@ -115,7 +126,7 @@ class Sweep {
         for (const e of node.edges) if (e !== null && e.leaf !== null) this.#watch(e.leaf);
       }
       roots.forEach((e, i) => {
-        this.#deliver(e, cotangents[i], false);
+        this.#deliver(e, cotangents[i].grad, cotangents[i].owned && !this.#createGraph);
       });
       for (const node of nodes) {
         const list = this.#pending.get(node);
@@ -125,6 +136,8 @@ class Sweep {
           this.#arrive(node, list);
           if (runs) this.#runNode(node, list);
         }
+        // also of nodes that no gradient reached
+        if (runs && !this.#retainGraph) node.release();
         if (runs && this.#watched.size > 0) this.#settle(node);
       }
       for (const [leaf, w] of this.#watched) if (w.pending !== null) this.#finish(leaf, w.pending);
@@ -157,23 +170,17 @@ class Sweep {
     for (let nr = 0; nr < list.length; nr++) {
       const p = list[nr];
       if (p === null || p === undefined) continue;
-      for (const hook of node.sequence < this.#since ? [] : [...(node.hooks?.get(nr) ?? [])]) {
-        p.owned = false;
-        p.grad = checkHook(node.outputs[nr].shape, hook(p.grad)) ?? p.grad;
-      }
+      for (const hook of node.sequence < this.#since ? [] : [...(node.hooks?.get(nr) ?? [])])
+        p.grad = checkHook(node.outputs[nr].shape, hook(handOut(p))) ?? p.grad;
       const kept = node.retained?.get(nr);
       if (kept !== undefined && this.#targets === null) {
-        p.owned = false;
         const old = kept.gradInternal;
-        kept.grad = old === null ? p.grad : this.#ops.add(old, p.grad);
+        kept.grad = old === null ? handOut(p) : this.#ops.add(old, p.grad);
       }
     }
     for (const w of this.#wanted.get(node) ?? []) {
       const p = list[w.nr];
-      if (p !== null && p !== undefined) {
-        p.owned = false;
-        this.captured[w.at] = p.grad;
-      }
+      if (p !== null && p !== undefined) this.captured[w.at] = this.#capture(p);
     }
   }
 
@@ -181,24 +188,22 @@ class Sweep {
     const saved = node.savedTensors();
     const made: Disposable[] = [];
     const early = !this.#createGraph && !node.user;
+    if (!early) for (const p of list) if (p?.owned) handOut(p);
     const grads = list.map((p) => p?.grad ?? null);
     const results = early ? collecting(made, () => node.vjp(grads, saved, node)) : node.vjp(grads, saved, node);
     if (anomalyEnabled()) checkBackward(node, results);
-    const delivered = new Set<unknown>();
+    // The handles that the engine owns here: each is delivered or released; one that serves several edges is shown by other handles.
+    const mine = new Set<unknown>(early ? made : []);
+    if (early) for (const p of list) if (p?.owned) mine.add(p.grad);
     for (let i = 0; i < node.edges.length; i++) {
       const edge = node.edges[i];
       const g = results[i];
       if (edge === null || g === null || g === undefined) continue;
-      // One handle may serve several edges; then none of them owns it.
-      const shared = delivered.has(g) || grads.includes(g) || results.indexOf(g, i + 1) >= 0;
-      delivered.add(g);
-      this.#deliver(edge, g, early && !shared);
+      if (!early) this.#deliver(edge, g, false);
+      else if (results.indexOf(g, i + 1) < 0 && mine.delete(g)) this.#deliver(edge, g, true);
+      else this.#deliver(edge, sameElements(g), true);
     }
-    if (early) {
-      for (const h of made) if (!delivered.has(h)) h.dispose();
-      for (const p of list) if (p !== null && p !== undefined && p.owned && !delivered.has(p.grad)) p.grad.dispose();
-    }
-    if (!this.#retainGraph) node.release();
+    for (const h of mine) (h as Disposable).dispose();
   }
 
   #deliver(edge: Edge, given: Tensor, givenOwned: boolean): void {
@@ -235,26 +240,27 @@ class Sweep {
   }
 
   /** Hooks of a leaf, then its `.grad` or the place of a target. */
-  #finish(leaf: Tensor, { grad: first, owned: firstOwned }: Pending): void {
-    let [grad, owned] = [first, firstOwned];
-    for (const hook of this.#since > 0 ? [] : [...(leaf.hooks ?? [])]) {
-      owned = false;
-      grad = checkHook(leaf.shape, hook(grad)) ?? grad;
-    }
+  #finish(leaf: Tensor, p: Pending): void {
+    for (const hook of this.#since > 0 ? [] : [...(leaf.hooks ?? [])]) p.grad = checkHook(leaf.shape, hook(handOut(p))) ?? p.grad;
     if (this.#targets !== null) {
       const places = this.#wantedLeaves.get(leaf);
       for (const at of places ?? []) {
         const old = this.captured[at];
-        this.captured[at] = old === null ? grad : this.#ops.add(old, grad);
+        this.captured[at] = old === null ? this.#capture(p) : this.#ops.add(old, p.grad);
       }
-      if (places === undefined && owned) grad.dispose();
+      if (p.owned) p.grad.dispose();
       return;
     }
-    this.#accumulate(leaf, grad, owned);
+    this.#accumulate(leaf, p);
     for (const hook of [...(leaf.postHooks ?? [])]) hook(leaf);
   }
 
-  #accumulate(leaf: Tensor, grad: Tensor, owned: boolean): void {
+  /** A gradient as a result of the sweep. A handle that the engine does not own may be the caller's own tensor: it is not given back itself. */
+  #capture(p: Pending): Tensor {
+    return p.owned || this.#createGraph ? handOut(p) : sameElements(p.grad);
+  }
+
+  #accumulate(leaf: Tensor, { grad, owned }: Pending): void {
     const old = leaf.gradInternal;
     if (old !== null) {
       if (this.#createGraph || old.requiresGrad || !old.contiguousNow) leaf.gradInternal = this.#ops.add(old, grad);
@@ -263,12 +269,13 @@ class Sweep {
       return;
     }
     // Take the gradient over when nobody else shows its storage, so that no copy is made.
-    if (this.#createGraph || (owned && grad.contiguousNow && grad.storage.refs === 1)) leaf.gradInternal = grad;
-    else {
-      leaf.gradInternal = this.#ops.clone(grad);
-      if (owned) grad.dispose();
+    if (this.#createGraph || (owned && grad.contiguousNow && grad.storage.refs === 1)) {
+      leaf.gradInternal = grad;
+      if (!owned) leaf.exposeGrad();
+      return;
     }
-    if (!owned) leaf.exposeGrad();
+    leaf.gradInternal = this.#ops.clone(grad);
+    if (owned) grad.dispose();
   }
 }
 
@@ -287,7 +294,7 @@ function checkHook(shape: Shape, got: unknown): Tensor | null {
  */
 export function sweep(
   roots: readonly Edge[],
-  cotangents: readonly Tensor[],
+  cotangents: readonly Pending[],
   options: BackwardOptions,
   targets: readonly Target[] | null,
   since = 0,
@@ -295,7 +302,8 @@ export function sweep(
   return new Sweep(options, targets, since).run(roots, cotangents);
 }
 
-function startCotangent(what: string, t: Tensor, given: Tensor | null | undefined): Tensor {
+/** The gradient that a sweep starts with. */
+function startCotangent(what: string, t: Tensor, given: Tensor | null | undefined): Pending {
   const ops = gradOps.ops as GradOps;
   if (!t.requiresGrad)
     throw new GradError(
@@ -306,11 +314,11 @@ function startCotangent(what: string, t: Tensor, given: Tensor | null | undefine
       throw new GradError(
         `${what}: a tensor of shape ${show(t.shape)} is no scalar; reduce it (sum, mean) or give a gradient of its shape`,
       );
-    return ops.fill(t, 1);
+    return { grad: ops.fill(t, 1), owned: true };
   }
   if (!sameShape(given.shape, t.shape))
     throw new ShapeError(`${what}: the gradient has shape ${show(given.shape)}, but the tensor has ${show(t.shape)}`);
-  return given.dtype === t.dtype ? given : ops.cast(given, t.dtype);
+  return given.dtype === t.dtype ? { grad: given, owned: false } : { grad: ops.cast(given, t.dtype), owned: true };
 }
 
 /** Accumulates into `.grad` of every leaf the derivative of `t` (a scalar, or weighted by `gradient`). */

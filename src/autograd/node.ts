@@ -1,6 +1,7 @@
 // One recorded operation: where its inputs came from, what it saved, and its vector-Jacobian product.
 
 import { GradError } from '../runtime/errors.ts';
+import { track } from '../runtime/memory.ts';
 import type { DType } from '../tensor/dtype.ts';
 import type { Shape } from '../tensor/shape.ts';
 import type { GradHook, Tensor } from '../tensor/tensor.ts';
@@ -38,7 +39,7 @@ export function recordStructure<T>(fn: () => T): T {
 
 export class GradNode {
   readonly name: string;
-  readonly sequence = nextSequence++;
+  readonly sequence: number;
   readonly edges: (Edge | null)[];
   readonly vjp: Vjp;
   saved: readonly Tensor[] | null;
@@ -49,6 +50,9 @@ export class GradNode {
   hooks: Map<number, GradHook[]> | null = null;
   /** Results that keep their gradient (retainGrad). */
   retained: Map<number, Tensor> | null = null;
+  /** A change in place made this node: the tensor that has it may be older than the scope that ends. */
+  kept = false;
+  #dropped = false;
   /** The user's line that made this node, noted in anomaly mode. */
   calledAt: string | null = null;
 
@@ -56,7 +60,8 @@ export class GradNode {
     this.name = name;
     this.vjp = structureOnly ? noVjp : vjp;
     this.user = user;
-    this.edges = inputs.map((t) => (t !== null && t.requiresGrad ? edgeOf(t) : null));
+    this.edges = inputs.map((t) => (t?.requiresGrad ? edgeOf(t) : null));
+    this.sequence = nextSequence++; // after the edges: a view that is looked up anew gets a node of its own, which must be the older one
     this.saved = null;
     this.#versions = [];
     if (anomalyEnabled()) this.calledAt = userLine();
@@ -69,6 +74,7 @@ export class GradNode {
     for (const t of saved) t.storage.retain();
     this.release();
     this.saved = saved;
+    if (saved.length > 0) track(this);
     this.#versions = saved.map((t) => t.storage.version);
   }
 
@@ -88,6 +94,10 @@ export class GradNode {
   savedTensors(): readonly Tensor[] {
     const saved = this.saved;
     if (saved === null) {
+      if (this.#dropped)
+        throw new GradError(
+          `backward: what ${this.name} saved was released at the end of a scope(); call backward inside the scope, or return the result from it`,
+        );
       throw new GradError(
         `backward: the graph of ${this.name} was already used and its saved tensors are gone; call the first backward with { retainGraph: true }`,
       );
@@ -109,6 +119,17 @@ export class GradNode {
     if (saved === null || saved.length === 0) return;
     this.saved = null;
     for (const t of saved) t.storage.release();
+  }
+
+  /** At the end of a scope from which no result that needs this node leaves. */
+  dispose(): void {
+    if (this.saved === null || this.saved.length === 0) return;
+    this.#dropped = true;
+    this.release();
+  }
+
+  *holds(): Iterable<GradNode> {
+    for (const e of this.edges) if (e?.node) yield e.node;
   }
 }
 

@@ -2,3 +2,11 @@
 
 export * from '../autograd/index.ts';
 export * as functional from './functional.ts';
+export {
+  type GradcheckOptions,
+  type GradcheckReport,
+  gradcheck,
+  gradcheckReport,
+  gradgradcheck,
+  type WorstEntry,
+} from './gradcheck.ts';

@@ -23,13 +23,12 @@ export interface GradTransformOptions<N extends Argnums = number, Aux extends bo
   hasAux?: Aux;
 }
 
-/** Brings gradients into the form of the chosen arguments. */
+/** Brings gradients, which come in the order of the arguments, into the form and order of the chosen ones. */
 export function inForm(args: readonly unknown[], argnums: Argnums, at: readonly number[], list: readonly unknown[]): unknown {
-  let k = 0;
+  const counts = args.map((a, i) => (at.includes(i) ? leaves(a).length : 0));
   const forms = at.map((i) => {
-    const n = leaves(args[i]).length;
-    k += n;
-    return fillTree(args[i], list.slice(k - n, k));
+    const start = counts.slice(0, i).reduce((n, c) => n + c, 0);
+    return fillTree(args[i], list.slice(start, start + counts[i]));
   });
   return typeof argnums === 'number' ? forms[0] : forms;
 }

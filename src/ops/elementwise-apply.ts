@@ -360,11 +360,19 @@ export function applyInPlace(
     gradient: () => {
       // what backward reads is kept as it was before the change
       const { reads } = planBackward(p.kernel);
-      const before = ins.map((t, i) => (t.storage === self.storage && reads.includes(i) ? copy(t) : t));
+      const before = ins.map((t, i) => (t.storage === self.storage && reads.includes(i) ? asBefore(t, p.ins[i]) : t));
       return kernelGradient(p.kernel, ins, p.params, self, before);
     },
   }));
   return self;
+}
+
+/** A copy of the values of `t` that keeps the place of `original` in the graph, for second derivatives. */
+function asBefore(t: Tensor, original: Tensor): Tensor {
+  const c = copy(t);
+  c.node = original.currentNode();
+  c.outputNr = original.outputNr;
+  return c;
 }
 
 /** Runs an in-place change and records it (src/ops/inplace.ts). */

@@ -55,7 +55,10 @@ const arranged = (x: Tensor, { order }: Plan): Tensor =>
 function gatherAt(x: Tensor, p: Plan): Tensor {
   const out = empty(p.shape, x.dtype);
   indexRaw('index', 'get', arranged(x, p), p.first, p.indices, out);
-  if (isFloating(x.dtype) && mustRecord([x])) record('index', [x], [out], [], ([g]) => [g === null ? null : addAt(g, x.shape, p)]);
+  if (isFloating(x.dtype) && mustRecord([x])) {
+    const from = x.shape;
+    record('index', [x], [out], p.indices, ([g], at) => [g === null ? null : addAt(g, from, { ...p, indices: at })]);
+  }
   return out;
 }
 
@@ -64,7 +67,7 @@ function addAt(g: Tensor, shape: Shape, p: Plan): Tensor {
   const out = empty(shape, g.dtype);
   fill(out, 0);
   indexRaw('indexAdd', 'add', arranged(out, p), p.first, p.indices, dense(g));
-  if (mustRecord([g])) record('indexAdd', [g], [out], [], ([gg]) => [gg === null ? null : gatherAt(gg, p)]);
+  if (mustRecord([g])) record('indexAdd', [g], [out], p.indices, ([gg], at) => [gg === null ? null : gatherAt(gg, { ...p, indices: at })]);
   return out;
 }
 
@@ -74,7 +77,7 @@ function zeroAt(x: Tensor, p: Plan): Tensor {
   const zeros = empty(p.shape, x.dtype);
   fill(zeros, 0);
   indexRaw('index', 'set', arranged(out, p), p.first, p.indices, zeros);
-  if (mustRecord([x])) record('index', [x], [out], [], ([g]) => [g === null ? null : zeroAt(g, p)]);
+  if (mustRecord([x])) record('index', [x], [out], p.indices, ([g], at) => [g === null ? null : zeroAt(g, { ...p, indices: at })]);
   return out;
 }
 
@@ -104,6 +107,7 @@ function fitting(value: Tensor, shape: Shape): Tensor {
 /** Writes (or adds) `value` at the positions of `x` in place. */
 function putAt(name: string, x: Tensor, p: Plan, value: Tensor, accumulate: boolean): void {
   const from = fitting(value, p.shape);
+  const { shape, dtype } = from;
   changeInPlace(name, x, [x, from], () => ({
     run: () => {
       let values = from.dtype === x.dtype ? from : copy(from, x.dtype);
@@ -112,10 +116,11 @@ function putAt(name: string, x: Tensor, p: Plan, value: Tensor, accumulate: bool
       indexRaw(name, accumulate ? 'add' : 'set', arranged(x, p), p.first, p.indices, values);
     },
     gradient: () => ({
-      saved: [],
-      vjp: ([g], _, node) => {
+      saved: [...p.indices],
+      vjp: ([g], indices, node) => {
         if (g === null) return [null, null];
-        return [accumulate ? g : zeroAt(g, p), node.needs(1) ? to(sumToShape(gatherAt(g, p), from.shape), from.dtype) : null];
+        const places = { ...p, indices };
+        return [accumulate ? g : zeroAt(g, places), node.needs(1) ? to(sumToShape(gatherAt(g, places), shape), dtype) : null];
       },
     }),
   }));

@@ -54,6 +54,7 @@ export const changeInPlace: InPlaceRecorder = (name, self, inputs, prepare) => {
     self.storage.version++;
     node.setSaved(saved); // after the run, so that the change itself does not count as stale
     if (anomalyEnabled()) checkForward(`${name}_`, inputs, [self]);
+    node.kept = true;
     attach(self, node);
     self.epoch++;
     return;
@@ -75,6 +76,7 @@ export const changeInPlace: InPlaceRecorder = (name, self, inputs, prepare) => {
   self.storage.version++;
   node.setSaved(saved);
   if (anomalyEnabled()) checkForward(`${name}_`, inputs, [self]);
+  node.kept = true;
   attach(base, node);
   base.epoch++;
 };

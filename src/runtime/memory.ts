@@ -7,6 +7,10 @@ import { device, pool, start } from './runtime.ts';
 /** Something that `scope` releases at its end. */
 export interface Disposable {
   dispose(): void;
+  /** Survives the end of a scope. */
+  kept?: boolean;
+  /** What must live as long as this does. */
+  holds?(): Iterable<Disposable>;
 }
 
 let current: Disposable[] | null = null;
@@ -30,14 +34,14 @@ export function collecting<T>(list: Disposable[], fn: () => T): T {
 function keepWhatIsReachable(value: unknown, keep: Set<unknown>, depth = 0): void {
   if (value === null || (typeof value !== 'object' && typeof value !== 'function') || keep.has(value)) return;
   keep.add(value);
-  if (depth > 4 || ArrayBuffer.isView(value)) return;
+  if (depth > 4 || ArrayBuffer.isView(value) || 'dispose' in value) return;
   if (value instanceof Map) for (const v of value.values()) keepWhatIsReachable(v, keep, depth + 1);
   else for (const v of Object.values(value)) keepWhatIsReachable(v, keep, depth + 1);
 }
 
 /**
- * Runs a synchronous function and releases the tensors that it made, except those in its result (a tensor, or tensors in arrays,
- * maps and plain objects) and gradients. Needed only in long synchronous loops, where the collector gets no turn.
+ * Runs a synchronous function and releases the tensors that it made and what their graphs saved, except those in its result (a tensor, or
+ * tensors in arrays, maps and plain objects), what these need for backward, and gradients. Needed only in long synchronous loops, where the collector gets no turn.
  */
 export function scope<T>(fn: () => T): T {
   const made: Disposable[] = [];
@@ -45,8 +49,16 @@ export function scope<T>(fn: () => T): T {
   const result = collecting(made, fn);
   const keep = new Set<unknown>();
   keepWhatIsReachable(result, keep);
+  const living = new Set<Disposable>();
+  const open: Disposable[] = made.filter((h) => h.kept === true);
+  for (const v of keep) if (typeof v === 'object' && v !== null && 'dispose' in v) open.push(v as Disposable);
+  for (let h = open.pop(); h !== undefined; h = open.pop()) {
+    if (living.has(h)) continue;
+    living.add(h);
+    if (h.holds !== undefined) open.push(...h.holds());
+  }
   for (const h of made) {
-    if (!keep.has(h) && !('kept' in h && h.kept === true)) h.dispose();
+    if (!living.has(h)) h.dispose();
     else if (outer !== null) outer.push(h);
   }
   return result;

@@ -234,6 +234,12 @@ export class Tensor {
     this.storage.release();
   }
 
+  /** The nodes that backward from this tensor needs. */
+  *holds(): Iterable<GradNode> {
+    if (this.node !== null) yield this.node;
+    if (this.base !== null && this.base.node !== null) yield this.base.node;
+  }
+
   [Symbol.dispose](): void {
     this.dispose();
   }
