@@ -206,7 +206,7 @@ describe('graphs used twice', () => {
     const z = x.add(1).reshape([2, 1]).sum();
     z.backward();
     z.backward();
-    expect(x.grad?.sub(x.exp()).toArraySync()).toEqual([2, 2]);
+    expect(ft.allclose(x.grad as ft.Tensor, x.exp().add(2))).toBe(true);
   });
   test('grad: options for inputs that nothing depends on', () => {
     const [x, w] = [f64([1]), f64([[1, 2]])];
