@@ -37,7 +37,9 @@ const beta = new Family({
     return s.sub(s.add(logBeta, s.mul(s.sub(total, 2), s.digamma(total))), slopes);
   },
 });
-const share = formula('beta', 2, (logG1, logG0) => s.sigmoid(s.sub(logG1, logG0)));
+// the smallest normal float32: a sample of 0 would have no finite density
+const tiny = 1.1754943508222875e-38;
+const share = formula('beta', 2, (logG1, logG0) => s.max(s.sigmoid(s.sub(logG1, logG0)), tiny));
 
 /** The beta distribution over [0, 1]: density ∝ x^(concentration1 - 1)·(1 - x)^(concentration0 - 1). */
 export class Beta extends Univariate {
@@ -84,7 +86,7 @@ export class Dirichlet extends Distribution {
     return true;
   }
   override rsample(sampleShape: Shape = [], options: SampleOptions = {}): Tensor {
-    return softmax(logGamma(expandTo(this.concentration, this.sampleShape(sampleShape)), options), -1);
+    return softmax(logGamma(expandTo(this.concentration, this.sampleShape(sampleShape)), options), -1).clampMin(tiny);
   }
   override logProb(value: Parameter): Tensor {
     const x = this.checked('logProb', value);

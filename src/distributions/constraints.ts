@@ -1,10 +1,9 @@
 // Constraints: which values parameters and samples may have. A constraint of one number is a scalar expression, checked in one pass.
 
-import { fromTyped } from '../ops/create.ts';
+import { choleskyEx } from '../linalg/cholesky.ts';
 import { apply, type ElementwiseOp } from '../ops/elementwise-apply.ts';
-import { numbersOf } from '../ops/random.ts';
 import { all, sum } from '../ops/reduce.ts';
-import { add, type Expr, eq, floor, ge, gt, input, le, logicalAnd, lt, param, sub } from '../ops/scalar.ts';
+import { abs, add, type Expr, eq, floor, ge, gt, input, le, logicalAnd, lt, mul, param, sub } from '../ops/scalar.ts';
 import { diagonal, transpose } from '../ops/view.ts';
 import { Tensor } from '../tensor/tensor.ts';
 
@@ -120,30 +119,10 @@ export const lowerCholesky = new Constraint(
   { eventDim: 2 },
 );
 
-const symmetric = withBounds(2, logicalAnd(le(sub(x, lo), 1e-6), ge(sub(x, lo), -1e-6)));
-/** Symmetric matrices with positive eigenvalues, found by elimination without pivots. */
+const symmetric = withBounds(2, le(abs(sub(x, lo)), add(1e-6, mul(1e-5, abs(lo)))));
+/** Symmetric matrices with positive eigenvalues: those that have a Cholesky factor. */
 export const positiveDefinite = new Constraint(
   'a positive definite matrix',
-  (t) => all(apply(symmetric, [t, transpose(t, -2, -1)]), { dim: [-2, -1] }).logicalAnd(positivePivots(t)),
+  (t) => all(apply(symmetric, [t, transpose(t, -2, -1)]), { dim: [-2, -1] }).logicalAnd(choleskyEx(t).info.eq(0)),
   { eventDim: 2 },
 );
-
-/** True where all pivots of elimination are positive. */
-function positivePivots(t: Tensor): Tensor {
-  const n = t.shape[t.ndim - 1];
-  const values = numbersOf(t);
-  const ok = new Uint8Array(t.numel / (n * n));
-  for (let at = 0, b = 0; at < values.length; at += n * n, b++) {
-    const a = values.subarray(at, at + n * n);
-    let good = true;
-    for (let k = 0; k < n && good; k++) {
-      good = a[k * n + k] > 0;
-      for (let i = k + 1; i < n; i++) {
-        const f = a[i * n + k] / a[k * n + k];
-        for (let j = k; j < n; j++) a[i * n + j] -= f * a[k * n + j];
-      }
-    }
-    ok[b] = Number(good);
-  }
-  return fromTyped(ok, t.shape.slice(0, -2), 'bool');
-}

@@ -2,10 +2,9 @@
 // fused pass over memory forward and one backward, with derivatives of any order.
 
 import { noGrad } from '../autograd/mode.ts';
-import { empty, full, rand, randn } from '../ops/create.ts';
+import { full, rand, randn } from '../ops/create.ts';
 import { apply, type ElementwiseOp } from '../ops/elementwise-apply.ts';
 import { logGamma } from '../ops/random.ts';
-import { fill } from '../ops/raw.ts';
 import { type Expr, input, inputsOf, lit, max, substitute } from '../ops/scalar.ts';
 import type { Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -111,11 +110,7 @@ export abstract class Univariate extends Distribution {
     const f = this.family.formulas[what];
     if (f === undefined) return this.missing(what);
     if (typeof f === 'number') return full(this.batchShape, f, { dtype: this.dtype });
-    const c = this.family.compiled(what, f, 0);
-    if (c.reads.length > 0) return evaluate(c, (i) => this.param(i));
-    const out = empty(this.batchShape, { dtype: this.dtype });
-    fill(out, c.op.expr.value);
-    return out;
+    return evaluate(this.family.compiled(what, f, 0), (i) => this.param(i));
   }
 
   override logProb(value: Parameter): Tensor {

@@ -12,6 +12,7 @@ export { Distribution, type DistributionOptions, type Parameter, type SampleOpti
 export { Chi2, Exponential, Gamma, InverseGamma, Pareto, Weibull } from './gamma.ts';
 export { type Divergence, klDivergence, registerKl } from './kl.ts';
 export { Cauchy, Gumbel, HalfCauchy, Laplace, Uniform } from './location-scale.ts';
+export { LowRankMultivariateNormal, MultivariateNormal, type MultivariateNormalOptions } from './multivariate-normal.ts';
 export { HalfNormal, LogNormal, Normal, StudentT } from './normal.ts';
 export {
   AbsTransform,

@@ -1,5 +1,6 @@
 // Kullback-Leibler divergences by pairs of families. A pair's formula is one fused operation where both are of one number.
 
+import { solveTriangular } from '../linalg/triangular.ts';
 import { full } from '../ops/create.ts';
 import { where } from '../ops/elementwise.ts';
 import { sum } from '../ops/reduce.ts';
@@ -15,6 +16,7 @@ import { type Distribution, expandTo } from './distribution.ts';
 import { evaluate, formula } from './family.ts';
 import { Exponential, Gamma, Pareto } from './gamma.ts';
 import { Cauchy, euler, Gumbel, Laplace, Uniform } from './location-scale.ts';
+import { halfLogDet, MultivariateNormal, squaredDistance } from './multivariate-normal.ts';
 import { HalfNormal, LogNormal, Normal } from './normal.ts';
 
 type E = s.Expr;
@@ -288,6 +290,15 @@ const classes = (p: Categorical | OneHotCategorical, q: Categorical | OneHotCate
 };
 registerKl(Categorical, Categorical, classes);
 registerKl(OneHotCategorical, OneHotCategorical, classes);
+
+registerKl(MultivariateNormal, MultivariateNormal, (p, q) => {
+  const trace = sum(solveTriangular(q.scaleTril, p.scaleTril, { upper: false }).square(), { dim: [-2, -1] });
+  return trace
+    .add(squaredDistance(q.scaleTril, q.loc.sub(p.loc)))
+    .sub(p.eventShape[0])
+    .mul(0.5)
+    .add(halfLogDet(q.scaleTril).sub(halfLogDet(p.scaleTril)));
+});
 
 // continuous against something that does not cover its support
 for (const P of [Normal, Laplace, Cauchy, Gumbel] as Class<Distribution>[])

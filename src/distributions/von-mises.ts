@@ -2,7 +2,7 @@
 
 import { empty, writeValues } from '../ops/create.ts';
 import { numbersOf } from '../ops/random.ts';
-import { call, cos, type Expr, log, mul, sub } from '../ops/scalar.ts';
+import { add, call, cos, div, type Expr, log, mul, sub } from '../ops/scalar.ts';
 import { HostRandom } from '../runtime/random.ts';
 import type { Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -19,8 +19,8 @@ const family = new Family({
   mean: (loc) => loc,
   mode: (loc) => loc,
   // the circular variance
-  variance: (_, k) => sub(1, call('div', call('i1e', k), i0e(k))),
-  entropy: (_, k) => sub(call('add', Math.log(2 * Math.PI), call('add', log(i0e(k)), k)), mul(k, call('div', call('i1e', k), i0e(k)))),
+  variance: (_, k) => sub(1, div(call('i1e', k), i0e(k))),
+  entropy: (_, k) => sub(add(add(Math.log(2 * Math.PI), log(i0e(k))), k), mul(k, div(call('i1e', k), i0e(k)))),
   reparameterized: false,
 });
 

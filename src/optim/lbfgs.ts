@@ -143,29 +143,35 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
     const [first, firstLoss] = evaluate();
     let loss = firstLoss;
     let gradient = this.#flatGradient();
-    let evaluations = 1;
-    const old = this.state.get(group.params[0]) as State | undefined;
-    const s: State = old ?? {
-      funcEvals: 0,
-      nIter: 0,
-      d: gradient,
-      t: 0,
-      oldDirs: [],
-      oldStps: [],
-      ro: [],
-      hDiag: 1,
-      prevFlatGrad: gradient,
-      prevLoss: loss,
+    // Vectors are released as they are replaced: the collector has no turn in this loop.
+    const replace = (g: Tensor): void => {
+      if (g !== gradient) gradient.dispose();
+      gradient = g;
     };
+    let evaluations = 1;
+    const s = this.stateOf(
+      group.params[0],
+      (): State => ({
+        funcEvals: 0,
+        nIter: 0,
+        d: copy(gradient),
+        t: 0,
+        oldDirs: [],
+        oldStps: [],
+        ro: [],
+        hDiag: 1,
+        prevFlatGrad: copy(gradient),
+        prevLoss: loss,
+      }),
+    );
     s.funcEvals++;
-    this.state.set(group.params[0], s);
     const round = gradient.dtype === 'float64' ? (x: number): number => x : Math.fround;
     const maxEval = group.maxEval ?? Math.floor(group.maxIter * 1.25);
     for (let iteration = 1; iteration <= group.maxIter && !(largest(gradient) <= group.toleranceGrad); iteration++) {
       s.nIter++;
       if (s.nIter > 1) this.#remember(s, gradient);
-      s.d = this.#direction(s, gradient);
-      s.prevFlatGrad = gradient;
+      this.#direct(s, gradient);
+      s.prevFlatGrad.copy_(gradient);
       s.prevLoss = loss;
       s.t = s.nIter === 1 ? Math.min(1, 1 / total(magnitude, gradient)) * group.lr : group.lr;
       const slope = dot(gradient, s.d);
@@ -173,23 +179,28 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
       let used = 0;
       if (group.lineSearchFn === 'strong_wolfe') {
         const from = group.params.map((p) => copy(p));
+        const tried: Tensor[] = [];
         const along = (t: number): Point<Tensor> => {
           this.#move(t, s.d, from);
           const [, f] = evaluate();
           const g = this.#flatGradient();
+          tried.push(g);
           return { t, f, slope: dot(g, s.d), gradient: g };
         };
         const start = { t: 0, f: loss, slope, gradient };
-        const found = strongWolfe(along, start, s.t, largest(s.d), group.toleranceChange, round);
-        ({ t: s.t, f: loss, gradient } = found.point);
-        used = found.evaluations;
+        const { point, evaluations: n } = strongWolfe(along, start, s.t, largest(s.d), group.toleranceChange, round);
+        used = n;
+        s.t = point.t;
+        loss = point.f;
+        replace(point.gradient);
         this.#move(s.t, s.d, from);
+        for (const v of [...from, ...tried]) if (v !== gradient) v.dispose();
       } else {
         this.#move(s.t, s.d);
         // the last iteration needs no new gradient: the next call of step begins with one
         if (iteration < group.maxIter) {
           [, loss] = evaluate();
-          gradient = this.#flatGradient();
+          replace(this.#flatGradient());
           used = 1;
         }
       }
@@ -198,7 +209,7 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
       if (evaluations >= maxEval) break;
       if (Math.abs(s.t) * largest(s.d) <= group.toleranceChange || Math.abs(loss - s.prevLoss) < group.toleranceChange) break;
     }
-    keep(s);
+    gradient.dispose();
     return first;
   }
 
@@ -207,17 +218,22 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
     const y = gradient.sub(s.prevFlatGrad);
     const step = s.d.mul(s.t);
     const ys = dot(y, step);
-    if (!(ys > 1e-10)) return;
-    if (s.oldDirs.length === this.paramGroups[0].historySize) for (const list of [s.oldDirs, s.oldStps, s.ro]) list.shift();
-    s.oldDirs.push(y);
-    s.oldStps.push(step);
-    s.ro.push(1 / ys);
-    s.hDiag = ys / dot(y, y);
+    if (ys > 1e-10) {
+      s.hDiag = ys / dot(y, y);
+      if (s.oldDirs.length === this.paramGroups[0].historySize) for (const list of [s.oldDirs, s.oldStps, s.ro]) list.shift();
+      s.oldDirs.push(y);
+      s.oldStps.push(step);
+      s.ro.push(1 / ys);
+      keep(s);
+      return;
+    }
+    y.dispose();
+    step.dispose();
   }
 
-  /** -H·g by the two-loop recursion (Nocedal and Wright, algorithm 7.4). */
-  #direction(s: State, gradient: Tensor): Tensor {
-    const q = gradient.neg();
+  /** d ← -H·g by the two-loop recursion (Nocedal and Wright, algorithm 7.4). */
+  #direct(s: State, gradient: Tensor): void {
+    const q = s.d.copy_(gradient).neg_();
     const n = s.ro.length;
     const alpha = new Array<number>(n);
     for (let i = n - 1; i >= 0; i--) {
@@ -226,6 +242,5 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
     }
     if (n > 0) q.mul_(s.hDiag);
     for (let i = 0; i < n; i++) q.add_(s.oldStps[i], { alpha: alpha[i] - dot(s.oldDirs[i], q) * s.ro[i] });
-    return q;
   }
 }
