@@ -22,10 +22,21 @@ struct Moments {
 // Numbers that are summed in T before their sum goes into double precision.
 constexpr i64 PART = 2048;
 
-template <class T> INLINE f64 total_of(Vec<T> v) {
+// The sum of four vectors of partial sums.
+template <class T> INLINE f64 total_of(const Vec<T>* v) {
   f64 s = 0;
-  for (int i = 0; i < LANES<T>; i++) s += f64(v[i]);
+  for (int k = 0; k < 4; k++)
+    for (int i = 0; i < LANES<T>; i++) s += f64(v[k][i]);
   return s;
+}
+
+// f(position, k) for whole groups of four vectors, k = 0 … 3, so that sums run in four independent chains; gives where the groups end.
+template <class T, class F> INLINE i64 four_at_once(i64 n, F f) {
+  constexpr i64 L = LANES<T>;
+  i64 i = 0;
+  for (; i + 4 * L <= n; i += 4 * L)
+    for (int k = 0; k < 4; k++) f(i + k * L, k);
+  return i;
 }
 
 // Moments of runs of neighbouring values in one pass. Deviations are taken from the mean so far, so that nothing cancels.
@@ -35,7 +46,7 @@ template <class T> struct MomentSum {
   T center = 0;
   i64 pending = 0;
   bool centred;
-  V sum{}, squares{};
+  V sum[4] = {}, squares[4] = {};
   // Root mean squares (centred false) are taken about 0.
   explicit MomentSum(bool c) : centred(c) {}
 
@@ -43,15 +54,21 @@ template <class T> struct MomentSum {
     while (n > 0) {
       const i64 part = min_of(n, PART - pending);
       if (centred && moments.count == 0 && pending == 0) {
-        V s{};
-        row_vectors(x, part, T(0), [&](i64, V v, i64) { s += v; });
+        V s[4] = {};
+        const i64 body = four_at_once<T>(part, [&](i64 i, int k) { s[k] += load<V>(x + i); });
+        row_vectors(x + body, part - body, T(0), [&](i64, V v, i64) { s[0] += v; });
         center = T(total_of<T>(s) / f64(part));
       }
       const V c = splat<V>(center);
-      row_vectors(x, part, center, [&](i64, V v, i64) {
+      const i64 body = four_at_once<T>(part, [&](i64 i, int k) {
+        const V d = load<V>(x + i) - c;
+        sum[k] += d;
+        squares[k] = fma(d, d, squares[k]);
+      });
+      row_vectors(x + body, part - body, center, [&](i64, V v, i64) {
         const V d = v - c;
-        sum += d;
-        squares = fma(d, d, squares);
+        sum[0] += d;
+        squares[0] = fma(d, d, squares[0]);
       });
       pending += part;
       if (pending == PART) flush();
@@ -62,7 +79,7 @@ template <class T> struct MomentSum {
   INLINE void flush() {
     moments.join(f64(pending), f64(center), total_of<T>(sum), total_of<T>(squares));
     if (centred) center = T(moments.mean);
-    sum = squares = V{};
+    for (int k = 0; k < 4; k++) sum[k] = squares[k] = V{};
     pending = 0;
   }
   // Mean of squares about 0, when not centred.
@@ -81,25 +98,28 @@ template <class T> INLINE void affine(const T* x, T* y, i64 n, T mean, T scale, 
 // Two sums over runs: of g and of g (x - center).
 template <class T> struct ProductSum {
   using V = Vec<T>;
-  V g_sum{}, product{};
+  V g_sum[4] = {}, product[4] = {};
   i64 pending = 0;
   f64 of_g = 0, of_product = 0;
   INLINE void add(const T* x, const T* g, i64 n, T center) {
     const V c = splat<V>(center);
     for (i64 at = 0; at < n;) {
       const i64 part = min_of(n - at, PART - pending);
-      const T* xs = x + at;
-      row_vectors(g + at, part, T(0), [&](i64 i, V v, i64 lanes) {
-        V from;
-        if (lanes == LANES<T>) from = load<V>(xs + i);
-        else {
-          T all[LANES<T>];
-          for (i64 j = 0; j < LANES<T>; j++) all[j] = j < lanes ? xs[i + j] : center;
-          from = load<V>(all);
-        }
-        g_sum += v;
-        product = fma(V(from - c), v, product);
+      const T *xs = x + at, *gs = g + at;
+      i64 i = four_at_once<T>(part, [&](i64 j, int k) {
+        const V v = load<V>(gs + j);
+        g_sum[k] += v;
+        product[k] = fma(V(load<V>(xs + j) - c), v, product[k]);
       });
+      for (; i + LANES<T> <= part; i += LANES<T>) {
+        const V v = load<V>(gs + i);
+        g_sum[0] += v;
+        product[0] = fma(V(load<V>(xs + i) - c), v, product[0]);
+      }
+      for (; i < part; i++) {
+        g_sum[0][0] += gs[i];
+        product[0][0] += gs[i] * (xs[i] - center);
+      }
       pending += part;
       at += part;
       if (pending == PART) flush();
@@ -108,7 +128,7 @@ template <class T> struct ProductSum {
   INLINE void flush() {
     of_g += total_of<T>(g_sum);
     of_product += total_of<T>(product);
-    g_sum = product = V{};
+    for (int k = 0; k < 4; k++) g_sum[k] = product[k] = V{};
     pending = 0;
   }
 };
@@ -194,12 +214,14 @@ template <class T> static NOINLINE void row_back(const RowNorm& p, const T* x, c
   f64 of_u = 0, of_product = 0;
   const i64 whole = p.n / LANES<T> * LANES<T>;
   for (i64 from = 0; from < whole; from += PART) {
-    V a{}, b{};
-    for (i64 i = from; i < min_of(from + PART, whole); i += LANES<T>) {
-      const V u = load<V>(g + i) * load<V>(w + i);
-      a += u;
-      b = fma(u, V(load<V>(x + i) - m), b);
-    }
+    V a[4] = {}, b[4] = {};
+    const i64 part = min_of(PART, whole - from);
+    const auto take = [&](i64 i, int k) {
+      const V u = load<V>(g + from + i) * load<V>(w + from + i);
+      a[k] += u;
+      b[k] = fma(u, V(load<V>(x + from + i) - m), b[k]);
+    };
+    for (i64 i = four_at_once<T>(part, take); i < part; i += LANES<T>) take(i, 0);
     of_u += total_of<T>(a);
     of_product += total_of<T>(b);
   }
@@ -333,47 +355,66 @@ template <class T> static NOINLINE void channel_forward(const BatchNorm& p, cons
   for (i64 n = 0; n < p.N; n++) affine(t.x + n * step + at, t.y + n * step + at, p.inner, t.mean[c], scale, shift);
 }
 
-// Neighbouring channels lane by lane, for one value per sample and channel.
-template <class T> static NOINLINE void lanes_forward(const BatchNorm& p, const Channels<T>& t, i64 c, i64 lanes) {
+// Neighbouring channels lane by lane, for one value per sample and channel: NV vectors of them, of which `lanes` channels count.
+template <class T, int NV> static NOINLINE void lanes_forward(const BatchNorm& p, const Channels<T>& t, i64 c, i64 lanes) {
   using V = Vec<T>;
-  constexpr i64 FLUSH = 256;
-  const Columns<T> x{t.x + c, p.C, lanes};
-  Moments moments[LANES<T>];
+  constexpr i64 L = LANES<T>, FLUSH = 256;
+  const i64 width = NV > 1 ? L : lanes;
+  const auto at = [&](i64 n, int k) { return Columns<T>{t.x + c + k * L, p.C, width}.at(n); };
+  Moments moments[NV * L];
   if (p.training) {
-    V center{};
-    for (i64 n = 0; n < min_of(p.N, FLUSH); n++) center += x.at(n);
-    center = center / splat<V>(T(min_of(p.N, FLUSH)));
+    V center[NV] = {};
+    const i64 first = min_of(p.N, FLUSH);
+    for (i64 n = 0; n < first; n++)
+      for (int k = 0; k < NV; k++) center[k] += at(n, k);
+    for (int k = 0; k < NV; k++) center[k] = center[k] / splat<V>(T(first));
     for (i64 from = 0; from < p.N; from += FLUSH) {
       const i64 to = min_of(from + FLUSH, p.N);
-      V sum{}, squares{};
-      for (i64 n = from; n < to; n++) {
-        const V d = x.at(n) - center;
-        sum += d;
-        squares = fma(d, d, squares);
-      }
+      V sum[NV] = {}, squares[NV] = {};
+      for (i64 n = from; n < to; n++)
+        for (int k = 0; k < NV; k++) {
+          const V d = at(n, k) - center[k];
+          sum[k] += d;
+          squares[k] = fma(d, d, squares[k]);
+        }
       for (i64 l = 0; l < lanes; l++) {
-        moments[l].join(f64(to - from), f64(center[l]), f64(sum[l]), f64(squares[l]));
-        center[l] = T(moments[l].mean);
+        moments[l].join(f64(to - from), f64(center[l / L][l % L]), f64(sum[l / L][l % L]), f64(squares[l / L][l % L]));
+        center[l / L][l % L] = T(moments[l].mean);
       }
     }
   }
-  V mean{}, scale{}, shift{};
+  V mean[NV] = {}, scale[NV] = {}, shift[NV] = {};
   for (i64 l = 0; l < lanes; l++) {
     channel_statistics(p, t, c + l, moments[l]);
-    mean[l] = t.mean[c + l];
-    scale[l] = t.weight ? T(t.rstd[c + l] * t.weight[c + l]) : t.rstd[c + l];
-    shift[l] = t.bias ? t.bias[c + l] : T(0);
+    mean[l / L][l % L] = t.mean[c + l];
+    scale[l / L][l % L] = t.weight ? T(t.rstd[c + l] * t.weight[c + l]) : t.rstd[c + l];
+    shift[l / L][l % L] = t.bias ? t.bias[c + l] : T(0);
   }
-  for (i64 n = 0; n < p.N; n++) put(t.y + n * p.C + c, fma(V(x.at(n) - mean), scale, shift), lanes);
+  for (i64 n = 0; n < p.N; n++)
+    for (int k = 0; k < NV; k++) put(t.y + n * p.C + c + k * L, fma(V(at(n, k) - mean[k]), scale[k], shift[k]), width);
+}
+
+// Calls wide(first channel) for whole tiles of four vectors of channels and narrow(first channel, lanes) for the rest.
+template <class T, class Wide, class Narrow> static INLINE void each_tile(const BatchNorm& p, const Wide& wide, const Narrow& narrow) {
+  constexpr i64 L = LANES<T>;
+  const i64 tiles = p.C / (4 * L), rest = ceil_div(p.C - tiles * 4 * L, L);
+  parallel_for(tiles + rest, p.grain(4 * L), [&](i64 begin, i64 end) {
+    for (i64 i = begin; i < end; i++) {
+      if (i < tiles) {
+        wide(i * 4 * L);
+        continue;
+      }
+      const i64 c = tiles * 4 * L + (i - tiles) * L;
+      narrow(c, min_of(L, p.C - c));
+    }
+  });
 }
 
 template <class T> static NOINLINE void batch_norm_forward(const double* w) {
   const BatchNorm p(w);
   const Channels<T> t{ptr<const T>(w[9]), ptr<const T>(w[10]), ptr<const T>(w[11]), ptr<T>(w[12]), ptr<T>(w[13]), ptr<T>(w[14]), ptr<T>(w[15]), ptr<T>(w[16])};
   if (p.inner == 1) {
-    parallel_for(ceil_div(p.C, LANES<T>), p.grain(LANES<T>), [&](i64 begin, i64 end) {
-      for (i64 i = begin; i < end; i++) lanes_forward(p, t, i * LANES<T>, min_of(i64(LANES<T>), p.C - i * LANES<T>));
-    });
+    each_tile<T>(p, [&](i64 c) { lanes_forward<T, 4>(p, t, c, 4 * LANES<T>); }, [&](i64 c, i64 lanes) { lanes_forward<T, 1>(p, t, c, lanes); });
     return;
   }
   parallel_for(p.C, p.grain(1), [&](i64 begin, i64 end) {
@@ -410,38 +451,41 @@ template <class T> static NOINLINE void channel_backward(const BatchNorm& p, con
     for (i64 n = 0; n < p.N; n++) affine_back(t.x + n * step + at, t.g + n * step + at, t.dx + n * step + at, p.inner, t.mean[c], scale, slope, offset);
 }
 
-template <class T> static NOINLINE void lanes_backward(const BatchNorm& p, const ChannelGrads<T>& t, i64 c, i64 lanes) {
+template <class T, int NV> static NOINLINE void lanes_backward(const BatchNorm& p, const ChannelGrads<T>& t, i64 c, i64 lanes) {
   using V = Vec<T>;
-  constexpr i64 FLUSH = 256;
-  const Columns<T> x{t.x + c, p.C, lanes}, g{t.g + c, p.C, lanes};
-  V mean{}, scale{}, slope{}, offset{};
-  f64 of_g[LANES<T>] = {}, of_product[LANES<T>] = {};
-  for (i64 l = 0; l < lanes; l++) mean[l] = t.mean[c + l];
+  constexpr i64 L = LANES<T>, FLUSH = 256;
+  const i64 width = NV > 1 ? L : lanes;
+  const auto x = [&](i64 n, int k) { return Columns<T>{t.x + c + k * L, p.C, width}.at(n); };
+  const auto g = [&](i64 n, int k) { return Columns<T>{t.g + c + k * L, p.C, width}.at(n); };
+  V mean[NV] = {}, scale[NV] = {}, slope[NV] = {}, offset[NV] = {};
+  f64 of_g[NV * L] = {}, of_product[NV * L] = {};
+  for (i64 l = 0; l < lanes; l++) mean[l / L][l % L] = t.mean[c + l];
   for (i64 from = 0; from < p.N; from += FLUSH) {
-    V sum{}, product{};
-    for (i64 n = from; n < min_of(from + FLUSH, p.N); n++) {
-      const V v = g.at(n);
-      sum += v;
-      product = fma(V(x.at(n) - mean), v, product);
-    }
-    for (i64 l = 0; l < lanes; l++) of_g[l] += f64(sum[l]), of_product[l] += f64(product[l]);
+    V sum[NV] = {}, product[NV] = {};
+    for (i64 n = from; n < min_of(from + FLUSH, p.N); n++)
+      for (int k = 0; k < NV; k++) {
+        const V v = g(n, k);
+        sum[k] += v;
+        product[k] = fma(V(x(n, k) - mean[k]), v, product[k]);
+      }
+    for (i64 l = 0; l < lanes; l++) of_g[l] += f64(sum[l / L][l % L]), of_product[l] += f64(product[l / L][l % L]);
   }
   for (i64 l = 0; l < lanes; l++) {
     T a, b, d;
     channel_factors(p, t, c + l, of_g[l], of_product[l], a, b, d);
-    scale[l] = a, slope[l] = b, offset[l] = d;
+    scale[l / L][l % L] = a, slope[l / L][l % L] = b, offset[l / L][l % L] = d;
   }
-  if (t.dx)
-    for (i64 n = 0; n < p.N; n++) put(t.dx + n * p.C + c, V(g.at(n) * scale - V(x.at(n) - mean) * slope - offset), lanes);
+  if (!t.dx) return;
+  for (i64 n = 0; n < p.N; n++)
+    for (int k = 0; k < NV; k++)
+      put(t.dx + n * p.C + c + k * L, V(g(n, k) * scale[k] - V(x(n, k) - mean[k]) * slope[k] - offset[k]), width);
 }
 
 template <class T> static NOINLINE void batch_norm_backward(const double* w) {
   const BatchNorm p(w);
   const ChannelGrads<T> t{ptr<const T>(w[9]), ptr<const T>(w[11]), ptr<const T>(w[10]), ptr<const T>(w[13]), ptr<const T>(w[14]), ptr<T>(w[12]), ptr<T>(w[15]), ptr<T>(w[16])};
   if (p.inner == 1) {
-    parallel_for(ceil_div(p.C, LANES<T>), p.grain(LANES<T>), [&](i64 begin, i64 end) {
-      for (i64 i = begin; i < end; i++) lanes_backward(p, t, i * LANES<T>, min_of(i64(LANES<T>), p.C - i * LANES<T>));
-    });
+    each_tile<T>(p, [&](i64 c) { lanes_backward<T, 4>(p, t, c, 4 * LANES<T>); }, [&](i64 c, i64 lanes) { lanes_backward<T, 1>(p, t, c, lanes); });
     return;
   }
   parallel_for(p.C, p.grain(1), [&](i64 begin, i64 end) {

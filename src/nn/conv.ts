@@ -175,7 +175,9 @@ abstract class ConvNd extends ConvBase {
   }
 
   protected override afterLoad(): void {
-    if (!isLazy(this.weight)) this.inChannels = this.weight.shape[1] * this.groups;
+    if (isLazy(this.weight)) return;
+    this.inChannels = this.weight.shape[1] * this.groups;
+    this.settle();
   }
 
   protected override extraRepr(): string {
@@ -225,7 +227,9 @@ abstract class ConvTransposeNd extends ConvBase {
   }
 
   protected override afterLoad(): void {
-    if (!isLazy(this.weight)) this.inChannels = this.weight.shape[0];
+    if (isLazy(this.weight)) return;
+    this.inChannels = this.weight.shape[0];
+    this.settle();
   }
 
   protected override extraRepr(): string {
@@ -257,36 +261,42 @@ export class ConvTranspose3d extends ConvTransposeNd {
 
 /** Conv1d whose number of input channels is taken from the first input it sees. */
 export class LazyConv1d extends Conv1d {
+  static readonly lazy = true;
   constructor(outChannels: number, kernelSize: Size, options: ConvLayerOptions = {}) {
     super(0, outChannels, kernelSize, options);
   }
 }
 /** Conv2d whose number of input channels is taken from the first input it sees. */
 export class LazyConv2d extends Conv2d {
+  static readonly lazy = true;
   constructor(outChannels: number, kernelSize: Size, options: ConvLayerOptions = {}) {
     super(0, outChannels, kernelSize, options);
   }
 }
 /** Conv3d whose number of input channels is taken from the first input it sees. */
 export class LazyConv3d extends Conv3d {
+  static readonly lazy = true;
   constructor(outChannels: number, kernelSize: Size, options: ConvLayerOptions = {}) {
     super(0, outChannels, kernelSize, options);
   }
 }
 /** ConvTranspose1d whose number of input channels is taken from the first input it sees. */
 export class LazyConvTranspose1d extends ConvTranspose1d {
+  static readonly lazy = true;
   constructor(outChannels: number, kernelSize: Size, options: ConvTransposeLayerOptions = {}) {
     super(0, outChannels, kernelSize, options);
   }
 }
 /** ConvTranspose2d whose number of input channels is taken from the first input it sees. */
 export class LazyConvTranspose2d extends ConvTranspose2d {
+  static readonly lazy = true;
   constructor(outChannels: number, kernelSize: Size, options: ConvTransposeLayerOptions = {}) {
     super(0, outChannels, kernelSize, options);
   }
 }
 /** ConvTranspose3d whose number of input channels is taken from the first input it sees. */
 export class LazyConvTranspose3d extends ConvTranspose3d {
+  static readonly lazy = true;
   constructor(outChannels: number, kernelSize: Size, options: ConvTransposeLayerOptions = {}) {
     super(0, outChannels, kernelSize, options);
   }

@@ -63,6 +63,7 @@ export class Linear extends Module {
 
 /** Linear whose input size is taken from the first input it sees. */
 export class LazyLinear extends Linear {
+  static readonly lazy = true;
   constructor(outFeatures: number, options: LinearOptions = {}) {
     super(0, outFeatures, options);
   }
@@ -80,7 +81,9 @@ export class LazyLinear extends Linear {
   }
 
   protected override afterLoad(): void {
-    if (!isLazy(this.weight)) this.inFeatures = this.weight.shape[1];
+    if (isLazy(this.weight)) return;
+    this.inFeatures = this.weight.shape[1];
+    this.settle();
   }
 }
 

@@ -295,6 +295,12 @@ export abstract class Module<In extends unknown[] = [Tensor], Out = Tensor> exte
   /** Called after a state was loaded; lazy layers read their sizes from the parameters. */
   protected afterLoad(): void {}
 
+  /** Turns an instance of a class marked `static lazy` into its plain class; lazy layers call it when their shapes are known. */
+  protected settle(): void {
+    const prototype: object = Object.getPrototypeOf(this);
+    if (Object.hasOwn(prototype.constructor, 'lazy')) Object.setPrototypeOf(this, Object.getPrototypeOf(prototype));
+  }
+
   /** Runs `fn` on every module, children first, then on this one. */
   apply(fn: (module: AnyModule) => void): this {
     for (const child of this.children()) child.apply(fn);

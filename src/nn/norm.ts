@@ -101,11 +101,15 @@ abstract class ChannelNorm extends Module {
       this.numFeatures = channels;
       this.resetParameters();
     } else if (this.numFeatures === 0) this.numFeatures = channels;
+    else return;
+    this.settle();
   }
 
   protected override afterLoad(): void {
     const t = this.weight ?? this.running_mean;
-    if (t !== null && !isLazy(t)) this.numFeatures = t.shape[0];
+    if (t === null || isLazy(t)) return;
+    this.numFeatures = t.shape[0];
+    this.settle();
   }
 
   protected override extraRepr(): string {
@@ -161,18 +165,21 @@ export class BatchNorm3d extends BatchNormNd {
 }
 /** BatchNorm1d whose number of channels is taken from the first input it sees. */
 export class LazyBatchNorm1d extends BatchNorm1d {
+  static readonly lazy = true;
   constructor(options: BatchNormLayerOptions = {}) {
     super(0, options);
   }
 }
 /** BatchNorm2d whose number of channels is taken from the first input it sees. */
 export class LazyBatchNorm2d extends BatchNorm2d {
+  static readonly lazy = true;
   constructor(options: BatchNormLayerOptions = {}) {
     super(0, options);
   }
 }
 /** BatchNorm3d whose number of channels is taken from the first input it sees. */
 export class LazyBatchNorm3d extends BatchNorm3d {
+  static readonly lazy = true;
   constructor(options: BatchNormLayerOptions = {}) {
     super(0, options);
   }
@@ -229,18 +236,21 @@ export class InstanceNorm3d extends InstanceNormNd {
 }
 /** InstanceNorm1d whose number of channels is taken from the first input it sees. */
 export class LazyInstanceNorm1d extends InstanceNorm1d {
+  static readonly lazy = true;
   constructor(options: BatchNormLayerOptions = {}) {
     super(0, options);
   }
 }
 /** InstanceNorm2d whose number of channels is taken from the first input it sees. */
 export class LazyInstanceNorm2d extends InstanceNorm2d {
+  static readonly lazy = true;
   constructor(options: BatchNormLayerOptions = {}) {
     super(0, options);
   }
 }
 /** InstanceNorm3d whose number of channels is taken from the first input it sees. */
 export class LazyInstanceNorm3d extends InstanceNorm3d {
+  static readonly lazy = true;
   constructor(options: BatchNormLayerOptions = {}) {
     super(0, options);
   }

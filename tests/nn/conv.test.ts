@@ -52,6 +52,21 @@ test('conv3d: gradients agree with differences', () => {
   checkGradients((x, w) => F.conv3d(x, w, null, { padding: 1, stride: 2, groups: 2 }), input);
 });
 
+test('a lazy layer becomes the plain class when its shapes are known', () => {
+  const lazy = new nn.LazyLinear(3);
+  expect(String(lazy)).toBe('LazyLinear(inFeatures=0, outFeatures=3, bias=true)');
+  lazy(ft.ones([1, 2]));
+  expect(lazy.constructor).toBe(nn.Linear);
+  expect(String(lazy)).toBe('Linear(inFeatures=2, outFeatures=3, bias=true)');
+  const norm = new nn.LazyBatchNorm1d();
+  norm.loadStateDict(new nn.BatchNorm1d(4).stateDict());
+  expect(norm.constructor).toBe(nn.BatchNorm1d);
+  class Own extends nn.LazyConv1d {}
+  const own = new Own(2, 1);
+  own(ft.ones([1, 3, 4]));
+  expect(own.constructor).toBe(Own);
+});
+
 test('lazy layers take their input channels from the first input and then count as real', () => {
   const net = new nn.Sequential(new nn.LazyConv2d(4, 3, { groups: 2 }), new nn.ReLU(), new nn.LazyConvTranspose2d(2, 2));
   expect(net(ft.randn([1, 6, 5, 5])).shape).toEqual([1, 2, 4, 4]);
