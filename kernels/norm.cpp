@@ -24,9 +24,9 @@ constexpr i64 PART = 2048;
 
 // The sum of four vectors of partial sums.
 template <class T> INLINE f64 total_of(const Vec<T>* v) {
+  const Vec<T> all = Vec<T>(v[0] + v[1]) + Vec<T>(v[2] + v[3]);
   f64 s = 0;
-  for (int k = 0; k < 4; k++)
-    for (int i = 0; i < LANES<T>; i++) s += f64(v[k][i]);
+  for (int i = 0; i < LANES<T>; i++) s += f64(all[i]);
   return s;
 }
 

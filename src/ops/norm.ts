@@ -28,6 +28,11 @@ function checkVector(name: string, what: string, t: Tensor | null, n: number): v
     throw new ShapeError(`${name}: ${what} is ${show(t.shape)}; expected [${n}], one number for each channel`);
 }
 
+/** Drops the dense copies that were made of strided operands. */
+function release(...pairs: readonly (readonly [used: Tensor | null, given: Tensor | null])[]): void {
+  for (const [used, given] of pairs) if (used !== given) used?.dispose();
+}
+
 const addressOf = (t: Tensor | null): number => (t === null ? 0 : t.address);
 
 /** Gradients of w h + b with h = (x - μ) / √(σ² + ε) in differentiable operations; moments over `dims` of the reshaped tensors. */
@@ -91,6 +96,7 @@ function rowNorm(name: string, q: Rows, x: Tensor, weight: Tensor | null, bias: 
     I[16] = 0;
     run(name, 17);
   }
+  release([from, x], [w, weight], [b, bias]);
   const inputs = [x, weight, bias];
   if (mustRecord(inputs)) {
     const saved = [x, rstd, ...(mu === null ? [] : [mu]), ...(weight === null ? [] : [weight])];
@@ -246,6 +252,7 @@ function channelNorm(
     I[16] = addressOf(runningVar);
     run(name, 17);
   }
+  release([from, x], [w, weight], [b, bias]);
   const inputs = [x, weight, bias];
   if (mustRecord(inputs)) {
     record(name, inputs, [y], weight === null ? [x, mu, rstd] : [x, mu, rstd, weight], ([g], kept, node) => {
