@@ -17,4 +17,5 @@ export {
 } from './module.ts';
 export { ProgressBoard, type ProgressBoardOptions } from './progress-board.ts';
 export { DivergenceError, Trainer, type TrainerOptions } from './trainer.ts';
+export type { TrainerCheckpoint } from './trainer-checkpoint.ts';
 export { Accumulator, accuracy, cpu, gpu, numGpus, Timer, tryAllGpus, tryGpu } from './utils.ts';

@@ -9,6 +9,7 @@ import { isFloating } from '../tensor/dtype.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { HyperParameters } from './hyperparameters.ts';
 import type { Batch, BatchLoader, DataModule, Module, OptimizerLike } from './module.ts';
+import { resumeTraining, saveTraining, type TrainerCheckpoint } from './trainer-checkpoint.ts';
 
 export interface TrainerOptions {
   maxEpochs: number;
@@ -16,6 +17,8 @@ export interface TrainerOptions {
   numGpus?: number;
   /** Largest norm of the gradient; 0 does not clip. */
   gradientClipVal?: number;
+  /** Saves the run after epochs, and goes on from there bit by bit when it is started again. */
+  checkpoint?: TrainerCheckpoint;
   /** Receives what happens, for charts and logs. */
   progress?: ProgressSink;
   /** Training stops after the step during which it aborts. */
@@ -33,6 +36,7 @@ export class DivergenceError extends ValueError {
 export class Trainer extends HyperParameters {
   declare maxEpochs: number;
   declare gradientClipVal: number;
+  declare checkpoint: TrainerCheckpoint | undefined;
   declare progress: ProgressSink | undefined;
   declare signal: AbortSignal | undefined;
   declare breathe: (() => Promise<void>) | undefined;
@@ -103,6 +107,7 @@ export class Trainer extends HyperParameters {
     this.prepareModel(model);
     this.optim = model.configureOptimizers();
     this.epoch = this.trainBatchIdx = this.valBatchIdx = 0;
+    if (this.checkpoint !== undefined) await resumeTraining(this, this.checkpoint);
     for (; this.epoch < this.maxEpochs && !this.stopped; this.epoch++) {
       const begin = performance.now();
       this.#sums = new Map();
@@ -113,6 +118,7 @@ export class Trainer extends HyperParameters {
       const row = { epoch: this.epoch + 1, metrics, seconds: (performance.now() - begin) / 1000 };
       this.history.push(row);
       this.progress?.epoch(row);
+      if (this.checkpoint !== undefined) await saveTraining(this, this.epoch + 1, this.checkpoint);
     }
   }
 

@@ -105,6 +105,11 @@ export class DataLoader<Item, Batch = Collated<Item>> implements AsyncIterable<B
     this.batchSampler = set === null ? null : (batchSampler ?? new BatchSampler(order(set), batchSize, { dropLast }));
   }
 
+  /** The generator of the shuffles and of the workers' seeds, whose state a checkpoint keeps. */
+  get generator(): Generator {
+    return this.#generator;
+  }
+
   /** Batches an epoch. ValueError for a stream, or a batchSampler without a length. */
   get length(): number {
     const n = this.batchSampler?.length;

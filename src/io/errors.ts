@@ -29,6 +29,11 @@ export class LoadError extends FathomError {
     super(message, options);
     this.path = path;
   }
+
+  /** True when there is no such file, rather than one that cannot be read. */
+  get missing(): boolean {
+    return codeOf(this.cause) === 'ENOENT';
+  }
 }
 
 const cures: Record<string, string> = {

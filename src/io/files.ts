@@ -57,6 +57,36 @@ export async function writeFileAtomic(
   }
 }
 
+const staleAfter = 10 * 60_000; // milliseconds without a write
+const cleaned = new Set<string>();
+
+/**
+ * Removes the temporary files that killed processes left in a folder, once a process and folder: those that nobody has written to for ten
+ * minutes and whose process is gone. Failures are no errors; the files are merely in the way.
+ */
+export async function removeStaleTemporaries(folder: string): Promise<void> {
+  if (cleaned.has(folder)) return;
+  cleaned.add(folder);
+  const fs = await nodeModule('node:fs/promises', `writing into ${folder}`);
+  const paths = await nodeModule('node:path', `writing into ${folder}`);
+  for (const name of await fs.readdir(folder).catch(() => [])) {
+    const pid = /^\.fathom-(\d+)-[0-9a-z]+-\d+\.tmp$/.exec(name)?.[1];
+    if (pid === undefined || isAlive(Number(pid))) continue;
+    const path = paths.join(folder, name);
+    const stat = await fs.stat(path).catch(() => undefined);
+    if (stat !== undefined && Date.now() - stat.mtimeMs > staleAfter) await fs.rm(path, { force: true }).catch(() => undefined);
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0); // asks only
+    return true;
+  } catch (error) {
+    return codeOf(error) !== 'ESRCH';
+  }
+}
+
 function piecesOf(contents: FileContents): Iterable<Uint8Array> | AsyncIterable<Uint8Array> {
   if (typeof contents === 'string') return [new TextEncoder().encode(contents)];
   return contents instanceof Uint8Array ? [contents] : contents;

@@ -1,8 +1,17 @@
-// The face of input and output: files that are written whole; weights as safetensors, npy, npz and PyTorch's files.
+// The face of input and output: files that are written whole; weights as safetensors, npy, npz and PyTorch's files; checkpoints.
 
 import '../tensor/methods.ts';
 import '../autograd/setup.ts';
 
+export {
+  type CheckpointContents,
+  type CheckpointParts,
+  type LoadedCheckpoint,
+  loadCheckpoint,
+  previousCheckpoint,
+  type Stateful,
+  saveCheckpoint,
+} from './checkpoint.ts';
 export type { TensorsByName } from './entries.ts';
 export { FormatError, LoadError, SaveError } from './errors.ts';
 export { type FileContents, readFileBytes, type WriteOptions, writeFileAtomic } from './files.ts';

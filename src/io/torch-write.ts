@@ -36,6 +36,7 @@ class Bytes {
   #bytes = new Uint8Array(1024);
   #length = 0;
 
+  /** Makes room, perhaps in a new array, and gives where it begins; the array must be looked up after the call. */
   #room(n: number): number {
     const at = this.#length;
     if (at + n > this.#bytes.length) {
@@ -48,7 +49,8 @@ class Bytes {
   }
 
   put(...values: number[]): void {
-    this.#bytes.set(values, this.#room(values.length));
+    const at = this.#room(values.length);
+    this.#bytes.set(values, at);
   }
 
   ascii(text: string): void {
@@ -57,7 +59,8 @@ class Bytes {
   }
 
   raw(bytes: Uint8Array): void {
-    this.#bytes.set(bytes, this.#room(bytes.length));
+    const at = this.#room(bytes.length);
+    this.#bytes.set(bytes, at);
   }
 
   /** `size` bytes written by a DataView. */

@@ -195,6 +195,18 @@ describe('saveTorch', () => {
     );
   });
 
+  it('a state dict of many tensors and long texts', () => {
+    const value = Object.fromEntries(
+      Array.from({ length: 300 }, (_, i) => [`layers.${i}.weight`, i % 3 === 0 ? tensor(i) : 'x'.repeat(7 * i)]),
+    );
+    const back = decodeTorch(encodeTorch(value)) as Map<string, unknown>;
+    for (const [name, v] of Object.entries(value)) {
+      const got = back.get(name);
+      if (typeof v === 'string') expect(got).toBe(v);
+      else expect((got as Tensor).itemSync()).toBe(v.itemSync());
+    }
+  });
+
   it('stores tied tensors once, and gives them one storage again', () => {
     const w = zeros([1000]);
     const bytes = encodeTorch({ a: w, b: w });
