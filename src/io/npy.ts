@@ -116,7 +116,7 @@ export function decodeNpy(bytes: Uint8Array, file = 'npy'): ArrayEntry {
 }
 
 function straight(type: ElementType, body: Uint8Array, little: boolean): TypedArray {
-  const copy = body.slice();
+  const copy = new Uint8Array(body); // not slice(), which shares memory on a Buffer
   if (!little && type.size > 1) swapBytes(copy, type.size);
   return viewOf(type.dtype, copy.buffer, 0, copy.length / type.size);
 }

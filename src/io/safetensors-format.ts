@@ -220,7 +220,7 @@ export function parseHeader(json: Uint8Array, fileSize: number, file: string): S
 
 /** The elements of one tensor from its bytes; copies, so that the result is aligned and does not keep the file alive. */
 export function entryFromBytes({ name, dtype, shape }: EntrySpan, bytes: Uint8Array, file: string): ArrayEntry {
-  const copy = bytes.slice();
+  const copy = new Uint8Array(bytes); // not slice(), which shares memory on a Buffer
   if (dtype === 'bool') {
     const bad = copy.findIndex((b) => b > 1);
     if (bad >= 0)

@@ -202,7 +202,7 @@ function checkPlain(value: unknown, file: string): void {
 
 /** The elements of a storage as they are here. */
 function elementsOf(type: StorageType, raw: Uint8Array, big: boolean, key: string, file: string): TypedArray {
-  const bytes = raw.slice();
+  const bytes = new Uint8Array(raw); // not slice(), which shares memory on a Buffer
   if (big && type.size > 1) swapBytes(bytes, type.size);
   if (type.narrow !== undefined)
     return Int32Array.from(type.narrow === 'int8' ? new Int8Array(bytes.buffer) : new Int16Array(bytes.buffer));

@@ -276,14 +276,14 @@ class Machine {
         this.#push(this.#line());
         break;
       case 0x43: // SHORT_BINBYTES
-        this.#push(this.#raw(this.#bytes[this.#take(1)]).slice());
+        this.#push(new Uint8Array(this.#raw(this.#bytes[this.#take(1)])));
         break;
       case 0x42: // BINBYTES
-        this.#push(this.#raw(view.getUint32(this.#take(4), true)).slice());
+        this.#push(new Uint8Array(this.#raw(view.getUint32(this.#take(4), true))));
         break;
       case 0x8e: // BINBYTES8
       case 0x96: // BYTEARRAY8
-        this.#push(this.#raw(this.#length8()).slice());
+        this.#push(new Uint8Array(this.#raw(this.#length8())));
         break;
       default:
         this.#stepContainer(code);

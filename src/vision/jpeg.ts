@@ -118,7 +118,7 @@ async function decodeInNode(bytes: Uint8Array, file: string): Promise<DecodedPix
 async function decodeInBrowser(bytes: Uint8Array, file: string): Promise<DecodedPixels> {
   let bitmap: ImageBitmap;
   try {
-    bitmap = await createImageBitmap(new Blob([bytes.slice()], { type: 'image/jpeg' }), {
+    bitmap = await createImageBitmap(new Blob([new Uint8Array(bytes)], { type: 'image/jpeg' }), {
       colorSpaceConversion: 'none',
       imageOrientation: 'none',
     });

@@ -90,6 +90,14 @@ describe('saveSafetensors and loadSafetensors', () => {
     expect(tensors.get('b')?.dataSync()).toEqual(BigInt64Array.of(1n, 2n));
   });
 
+  it("are read from Node's buffers, which share their memory with others", () => {
+    const bytes = tensorsToSafetensors({ b: tensor([1, 2]), c: tensor([0.5]) });
+    const pool = Buffer.concat([Buffer.alloc(8 + (bytes.length % 8)), bytes]);
+    const { tensors } = tensorsFromSafetensors(pool.subarray(pool.length - bytes.length));
+    expect(tensors.get('b')?.numbersSync()).toEqual([1, 2]);
+    expect(tensors.get('c')?.numbersSync()).toEqual([0.5]);
+  });
+
   it('the written file follows the published layout', async () => {
     const path = join(folder, 'layout.safetensors');
     await saveSafetensors(path, { w: tensor([1.5], { dtype: 'float32' }) });
