@@ -56,7 +56,7 @@ export function openArchive(bytes: Uint8Array, file = 'archive', { maxBytes }: A
       return e.isFolder || e.isLink ? [] : [{ name, read: () => zip.read(e) }];
     });
   }
-  if (isGzip(bytes)) {
+  if (isGzip(bytes) && bytes.length >= 18) {
     const claimed = new DataView(bytes.buffer, bytes.byteOffset + bytes.length - 4, 4).getUint32(0, true);
     if (claimed > limit) throw tooMuch(claimed);
   }

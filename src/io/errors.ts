@@ -5,6 +5,20 @@ import { FathomError } from '../runtime/errors.ts';
 /** A file's bytes do not follow the format they claim. */
 export class FormatError extends FathomError {
   override name = 'FormatError';
+
+  /** The message may quote names from the file: what a terminal would obey is written as \\x.. in it, and it ends after 1000 characters. */
+  constructor(message: string, options?: ErrorOptions) {
+    super(printable(message), options);
+  }
+}
+
+function printable(message: string): string {
+  let out = '';
+  for (const c of message.slice(0, 1000)) {
+    const code = c.codePointAt(0) as number;
+    out += code < 0x20 || (code >= 0x7f && code < 0xa0) ? `\\x${code.toString(16).padStart(2, '0')}` : c;
+  }
+  return message.length > 1000 ? `${out}…` : out;
 }
 
 /** A file could not be written; the path that was asked for is as it was before. */

@@ -58,6 +58,7 @@ export abstract class Module<In extends unknown[] = [Tensor], Out = Tensor> exte
   /** True while training: dropout drops and batch normalisation uses the batch. */
   training = true;
   #buffers: Map<string, boolean> | null = null; // name to persistence
+  #optional: Set<string> | null = null; // buffers that a state may lack
   #preHooks: ForwardPreHook<In>[] | null = null;
   #hooks: ForwardHook<In, Out>[] | null = null;
   #backwardHooks: BackwardHooks<AnyModule> | null = null;
@@ -102,10 +103,18 @@ export abstract class Module<In extends unknown[] = [Tensor], Out = Tensor> exte
     return addHook((this.#backwardHooks ??= new BackwardHooks<AnyModule>(this as unknown as AnyModule)).preHooks, hook);
   }
 
-  /** Makes `tensor` a buffer: part of the state but not trained. Not saved when `persistent` is false. */
-  registerBuffer(name: string, tensor: Tensor | null, { persistent = true }: { persistent?: boolean } = {}): void {
+  /**
+   * Makes `tensor` a buffer: part of the state but not trained. Not saved when `persistent` is false; a state that is loaded may lack it when
+   * `optional` is true.
+   */
+  registerBuffer(
+    name: string,
+    tensor: Tensor | null,
+    { persistent = true, optional = false }: { persistent?: boolean; optional?: boolean } = {},
+  ): void {
     if (tensor !== null) tensor.kept = true;
     (this.#buffers ??= new Map()).set(name, persistent);
+    if (optional) (this.#optional ??= new Set()).add(name);
     Object.assign(this, { [name]: tensor });
   }
 
@@ -238,11 +247,12 @@ export abstract class Module<In extends unknown[] = [Tensor], Out = Tensor> exte
   }
 
   /** Everything under one path each, shared modules under every path, as in PyTorch's files. */
-  #entries(prefix: string, out: [string, Tensor][]): void {
+  #entries(prefix: string, out: [string, Tensor][], optional?: Set<string>): void {
     for (const [name, p] of this.ownParameters()) out.push([prefix + name, p]);
     for (const [name, t] of this.#savedBuffers()) out.push([prefix + name, t]);
+    for (const name of this.#optional ?? []) optional?.add(prefix + name);
     for (const [name, value] of Object.entries(this) as [string, unknown][])
-      if (value instanceof Module) (value as Module).#entries(`${prefix}${name}.`, out);
+      if (value instanceof Module) (value as Module).#entries(`${prefix}${name}.`, out, optional);
   }
 
   /** Parameters and saved buffers by path. The tensors are the live ones: clone them to keep a snapshot. */
@@ -253,13 +263,17 @@ export abstract class Module<In extends unknown[] = [Tensor], Out = Tensor> exte
   }
 
   /**
-   * Copies a state dict (an object, or a Map as loadSafetensors gives it) into this module. With `strict` (the default) every name must be there on both sides, else ValueError; a shape
-   * that differs is always a ShapeError. Both list all offenders. Lazy layers take their shapes from the state.
+   * Copies a state dict (an object, or a Map as loadSafetensors gives it) into this module. With `strict` (the default) every name must be there on
+   * both sides (counters of batches excepted, which old files lack), else ValueError; a shape that differs is always a ShapeError. Both list
+   * all offenders. Lazy layers take their shapes from the state.
    */
   loadStateDict(given: Readonly<StateDict> | ReadonlyMap<string, Tensor>, { strict = true }: { strict?: boolean } = {}): LoadResult {
-    const own = this.stateDict();
+    const entries: [string, Tensor][] = [];
+    const optional = new Set<string>();
+    this.#entries('', entries, optional);
+    const own: StateDict = Object.fromEntries(entries);
     const state: Readonly<StateDict> = given instanceof Map ? Object.fromEntries(given) : (given as Readonly<StateDict>);
-    const missing = Object.keys(own).filter((k) => !(k in state));
+    const missing = Object.keys(own).filter((k) => !(k in state) && !optional.has(k));
     const unexpected = Object.keys(state).filter((k) => !(k in own));
     const list = (names: string[]): string => names.slice(0, 12).join(', ') + (names.length > 12 ? `, and ${names.length - 12} more` : '');
     if (strict && missing.length + unexpected.length > 0) {

@@ -63,7 +63,8 @@ abstract class ChannelNorm extends Module {
     };
     this.registerBuffer('running_mean', buffer(zeros));
     this.registerBuffer('running_var', buffer(ones));
-    this.registerBuffer('num_batches_tracked', trackRunningStats ? zeros([], { dtype: 'int64' }) : null);
+    // files from before PyTorch 0.4.1 lack it
+    this.registerBuffer('num_batches_tracked', trackRunningStats ? zeros([], { dtype: 'int64' }) : null, { optional: true });
     if (numFeatures !== 0) this.resetParameters();
   }
 

@@ -35,7 +35,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
 /** One of many ways to damage a file. */
 function mutate(original: Uint8Array, g: Generator): Bytes {
   const below = (n: number): number => Math.floor(uniform(g) * n);
-  const bytes = original.slice() as Bytes;
+  const bytes = new Uint8Array(original);
   // Half of the damage goes to the ends of the file, where headers and directories are.
   const place = (size: number): number => {
     const ends = Math.min(size, 200);
