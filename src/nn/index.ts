@@ -11,7 +11,7 @@ export * from './distance.ts';
 export * from './dropout-layers.ts';
 export * from './embedding.ts';
 export * as functional from './functional.ts';
-export * as init from './init.ts';
+export * as init from './initializers.ts';
 export {
   ChannelShuffle,
   Flatten,

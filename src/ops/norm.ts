@@ -11,7 +11,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { add, copy_, div, lerp, mul, pow, rsqrt, square, sub } from './elementwise.ts';
 import { pad } from './pad.ts';
 import { avgPool2d } from './pool.ts';
-import { dense, empty } from './raw.ts';
+import { dense, empty, fill } from './raw.ts';
 import { mean, sum } from './reduce.ts';
 import { reshape } from './view.ts';
 
@@ -26,6 +26,12 @@ function checkFloats(name: string, x: Tensor, others: Readonly<Record<string, Te
 function checkVector(name: string, what: string, t: Tensor | null, n: number): void {
   if (t !== null && !sameShape(t.shape, [n]))
     throw new ShapeError(`${name}: ${what} is ${show(t.shape)}; expected [${n}], one number for each channel`);
+}
+
+/** The gradient of a parameter that met no values. */
+function zeroed(t: Tensor | null): Tensor | null {
+  if (t !== null) fill(t, 0);
+  return t;
 }
 
 /** Drops the dense copies that were made of strided operands. */
@@ -114,7 +120,7 @@ function rowNorm(name: string, q: Rows, x: Tensor, weight: Tensor | null, bias: 
       const dx = node.needs(0) ? empty(x_.shape, x_.dtype) : null;
       const dw = weight !== null && node.needs(1) ? empty(weight.shape, x_.dtype) : null;
       const db = bias !== null && node.needs(2) ? empty(bias.shape, x_.dtype) : null;
-      if (x_.numel === 0) return [dx, dw === null ? null : mul(dw, 0), db === null ? null : mul(db, 0)];
+      if (x_.numel === 0) return [dx, zeroed(dw), zeroed(db)];
       const [xd, gd, wd] = [dense(x_), dense(g), w_ === null ? null : dense(w_)];
       writeRows(31, q, xd, wd);
       I[11] = gd.address;
@@ -263,7 +269,7 @@ function channelNorm(
       const dx = node.needs(0) ? empty(x_.shape, x_.dtype) : null;
       const dw = weight !== null && node.needs(1) ? empty([q.C], x_.dtype) : null;
       const db = bias !== null && node.needs(2) ? empty([q.C], x_.dtype) : null;
-      if (x_.numel === 0) return [dx, dw === null ? null : mul(dw, 0), db === null ? null : mul(db, 0)];
+      if (x_.numel === 0) return [dx, zeroed(dw), zeroed(db)];
       const [xd, gd, wd] = [dense(x_), dense(g), w_ === null ? null : dense(w_)];
       writeChannels(33, q, xd, wd);
       I[11] = gd.address;

@@ -22,6 +22,14 @@ describe('batchNorm', () => {
     expect(() => F.batchNorm(ft.zeros([4, 3]), null, null)).toThrow(/runningMean and runningVar/);
   });
 
+  test('an empty batch gives an empty result and gradients of zero', () => {
+    const w = ft.ones([3]).requiresGrad_();
+    const y = F.batchNorm(ft.zeros([0, 3, 2]), null, null, { training: true, weight: w });
+    expect(y.shape).toEqual([0, 3, 2]);
+    y.sum().backward();
+    expect(numbers(w.grad as ft.Tensor)).toEqual([0, 0, 0]);
+  });
+
   test('strided inputs and strided running moments give what dense ones give', () => {
     ft.manualSeed(2);
     const x = random(6, 5, 4).transpose(1, 2);
