@@ -3,7 +3,7 @@
 import * as ft from '../src/index.ts';
 import * as nn from '../src/nn/index.ts';
 import * as optim from '../src/optim/index.ts';
-import type { Step } from './workloads.ts';
+import type { Step, Workloads } from './step.ts';
 
 const F = nn.functional;
 type Recurrent = (x: ft.Tensor) => ft.Tensor;
@@ -247,7 +247,7 @@ function wordVectors(): Step {
 }
 
 /** Builders by name; building is not measured. */
-export const sequenceWorkloads: Record<string, () => Step> = {
+export const sequenceWorkloads: Workloads = {
   rnn_scratch_lm: () => scratchModel(),
   rnn_lm: () => builtIn(new nn.RNN(28, 32)),
   gru_lm: () => builtIn(new nn.GRU(28, 32)),

@@ -1,57 +1,37 @@
-// The workloads: the book's networks and three microbenchmarks, with the shapes, optimizers and batch sizes that PyTorch was measured with.
+// The workloads, by the names that PyTorch was measured under: small networks and microbenchmarks here, larger ones in
+// workloads-vision.ts and workloads-sequence.ts.
 // A training step zeroes the gradients, runs forward, loss, backward and the optimizer, and reads the loss back as a number.
 
 import * as ft from '../src/index.ts';
 import * as nn from '../src/nn/index.ts';
 import * as optim from '../src/optim/index.ts';
+import { classifier, images, type Step, trainingStep, type Workloads } from './step.ts';
 import { sequenceWorkloads } from './workloads-sequence.ts';
+import { visionWorkloads } from './workloads-vision.ts';
 
-/** One step; gives a number so that nothing can be skipped. */
-export type Step = () => number;
+export type { Step };
 
-const image = (batch: number, channels: number, size: number): [ft.Tensor, ft.Tensor] => [
-  ft.randn([batch, channels, size, size]),
-  ft.randint(0, 10, [batch]),
-];
+const pool = (): nn.AvgPool2d => new nn.AvgPool2d(2, { stride: 2 });
 
-function classifier(net: nn.Module, [x, y]: [ft.Tensor, ft.Tensor], lr = 0.1): Step {
-  const opt = new optim.SGD(net.parameters(), { lr });
-  return () => {
-    opt.zeroGrad();
-    const loss = nn.functional.crossEntropy(net(x), y);
-    loss.backward();
-    opt.step();
-    return loss.itemSync();
-  };
-}
-
-/** Builders by name; building is not measured. */
-export const workloads: Record<string, () => Step> = {
+const basic: Workloads = {
   linreg() {
     const net = new nn.Linear(2, 1);
-    const opt = new optim.SGD(net.parameters(), { lr: 0.03 });
     const x = ft.randn([32, 2]);
     const y = ft.randn([32, 1]);
-    return () => {
-      opt.zeroGrad();
-      const loss = nn.functional.mseLoss(net(x), y);
-      loss.backward();
-      opt.step();
-      return loss.itemSync();
-    };
+    return trainingStep(new optim.SGD(net.parameters(), { lr: 0.03 }), () => nn.functional.mseLoss(net(x), y));
   },
-  softmax_reg: () => classifier(new nn.Sequential(new nn.Flatten(), new nn.Linear(784, 10)), image(256, 1, 28)),
+  softmax_reg: () => classifier(new nn.Sequential(new nn.Flatten(), new nn.Linear(784, 10)), images(256, 1, 28)),
   mlp: () =>
-    classifier(new nn.Sequential(new nn.Flatten(), new nn.Linear(784, 256), new nn.ReLU(), new nn.Linear(256, 10)), image(256, 1, 28)),
+    classifier(new nn.Sequential(new nn.Flatten(), new nn.Linear(784, 256), new nn.ReLU(), new nn.Linear(256, 10)), images(256, 1, 28)),
   lenet: () =>
     classifier(
       new nn.Sequential(
         new nn.Conv2d(1, 6, 5, { padding: 2 }),
         new nn.Sigmoid(),
-        new nn.AvgPool2d(2, { stride: 2 }),
+        pool(),
         new nn.Conv2d(6, 16, 5),
         new nn.Sigmoid(),
-        new nn.AvgPool2d(2, { stride: 2 }),
+        pool(),
         new nn.Flatten(),
         new nn.Linear(400, 120),
         new nn.Sigmoid(),
@@ -59,8 +39,33 @@ export const workloads: Record<string, () => Step> = {
         new nn.Sigmoid(),
         new nn.Linear(84, 10),
       ),
-      image(128, 1, 28),
+      images(128, 1, 28),
     ),
+  lenet_bn: () =>
+    classifier(
+      new nn.Sequential(
+        new nn.Conv2d(1, 6, 5),
+        new nn.BatchNorm2d(6),
+        new nn.Sigmoid(),
+        pool(),
+        new nn.Conv2d(6, 16, 5),
+        new nn.BatchNorm2d(16),
+        new nn.Sigmoid(),
+        pool(),
+        new nn.Flatten(),
+        new nn.Linear(256, 120),
+        new nn.BatchNorm1d(120),
+        new nn.Sigmoid(),
+        new nn.Linear(120, 84),
+        new nn.BatchNorm1d(84),
+        new nn.Sigmoid(),
+        new nn.Linear(84, 10),
+      ),
+      images(128, 1, 28),
+    ),
+};
+
+const micro: Workloads = {
   ops_small_fwd_bwd() {
     const x = ft.randn([10], { requiresGrad: true });
     return () => {
@@ -79,5 +84,7 @@ export const workloads: Record<string, () => Step> = {
     const x = ft.randn([1 << 22]);
     return () => x.mul(2).add(1).tanh().mul(x).sum().itemSync();
   },
-  ...sequenceWorkloads,
 };
+
+/** Builders by name. */
+export const workloads: Workloads = { ...basic, ...visionWorkloads, ...sequenceWorkloads, ...micro };
