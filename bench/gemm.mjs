@@ -94,6 +94,7 @@ const cases = {
   matvec_1024: () => matmul(1024, 1, 1024),
   vecmat_1024: () => matmul(1, 1024, 1024),
   rnn_32: () => matmul(1024, 32, 28),
+  rnn_dw: () => matmul(32, 32, 1024, { transA: true }),
   attention: () => matmul(64, 64, 64, { batch: 64 }),
   gemm512: () => matmul(512, 512, 512),
   gemm1024: () => matmul(1024, 1024, 1024),

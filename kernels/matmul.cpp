@@ -233,7 +233,7 @@ template <class T> static NOINLINE void gemm(const Gemm<T>& g, bool whole_pool) 
   }
   if (g.a_col == 1 && g.b_row == 1 && min_of(g.M, g.N) <= 10 && max_of(g.M, g.N) >= 4 && g.K >= 16 && !g.accumulate) return gemm_dots(g);
   if (!whole_pool || g.M * g.N * g.K <= 32768) return gemm_blocked(g, thread_buffers<T>());
-  const i64 parts = g.M * g.N <= 4096 && g.K >= 4096 ? min_of(g.K / 1024, i64(16)) : 1;
+  const i64 parts = g.M * g.N <= 4096 && g.K >= 1024 ? min_of(g.K / 256, i64(16)) : 1;
   // The number of parts must leave none empty.
   if (parts > 1) return gemm_split(g, ceil_div(g.K, ceil_div(g.K, parts)));
   gemm_blocked(g, shared_buffers<T>());

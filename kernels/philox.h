@@ -1,6 +1,6 @@
 // Philox 4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", 2011): random numbers from a key and a counter.
 #pragma once
-#include "core.h"
+#include "simd.h"
 
 namespace fathom {
 
@@ -31,6 +31,56 @@ struct Philox {
     }
     return {{c0, c1, c2, c3}};
   }
+
+  // The draws of blocks k to k + 3, block after block.
+  INLINE void four_blocks(u64 k, u32* draws) const {
+    using U = Vec<u32, 4>;
+    U c0, c1, c2{}, c3{};
+    for (i32 i = 0; i < 4; i++) {
+      const u64 counter = offset + k + u64(i);
+      c0[i] = u32(counter);
+      c1[i] = u32(counter >> 32);
+    }
+    u32 k0 = key0, k1 = key1;
+    for (i32 round = 0; round < 10; round++) {
+      U low0, high0, low1, high1;
+      multiply(c0, 0xd2511f53u, low0, high0);
+      multiply(c2, 0xcd9e8d57u, low1, high1);
+      c0 = high1 ^ c1 ^ k0;
+      c2 = high0 ^ c3 ^ k1;
+      c1 = low1;
+      c3 = low0;
+      k0 += 0x9e3779b9u;
+      k1 += 0xbb67ae85u;
+    }
+    const U a = __builtin_shufflevector(c0, c1, 0, 4, 1, 5), b = __builtin_shufflevector(c2, c3, 0, 4, 1, 5);
+    const U c = __builtin_shufflevector(c0, c1, 2, 6, 3, 7), d = __builtin_shufflevector(c2, c3, 2, 6, 3, 7);
+    store(draws, U(__builtin_shufflevector(a, b, 0, 1, 4, 5)));
+    store(draws + 4, U(__builtin_shufflevector(a, b, 2, 3, 6, 7)));
+    store(draws + 8, U(__builtin_shufflevector(c, d, 0, 1, 4, 5)));
+    store(draws + 12, U(__builtin_shufflevector(c, d, 2, 3, 6, 7)));
+  }
+
+ private:
+  // Both halves of the 64-bit products of four lanes with a constant.
+  static INLINE void multiply(Vec<u32, 4> x, u32 by, Vec<u32, 4>& low, Vec<u32, 4>& high) {
+    using U = Vec<u32, 4>;
+    using H = Vec<u32, 2>;
+    using W = Vec<u64, 2>;
+    U factors = {by, by, by, by};
+#if defined(__wasm__)
+    // A constant would become a full 64-bit multiplication; two operands extended in the loop become one instruction.
+    __asm__ volatile("" : "+r"(factors));
+#endif
+    const W factor = __builtin_convertvector(H(__builtin_shufflevector(factors, factors, 0, 1)), W);
+    const W first = __builtin_convertvector(H(__builtin_shufflevector(x, x, 0, 1)), W) * factor;
+    const W second = __builtin_convertvector(H(__builtin_shufflevector(x, x, 2, 3)), W) * factor;
+    const U a = bit_cast<U>(first), b = bit_cast<U>(second);
+    low = __builtin_shufflevector(a, b, 0, 2, 4, 6);
+    high = __builtin_shufflevector(a, b, 1, 3, 5, 7);
+  }
+
+ public:
 };
 
 // Uniform in [0, 1) from the upper 24 bits.

@@ -58,6 +58,43 @@ INLINE void wide_block(i32 kind, const PhiloxBlock& b, f64 p, f64 q, f64* out) {
   }
 }
 
+// Sixteen elements at a time of uniform and Bernoulli draws in single precision: how many of the `n` elements that start at block `first` are done.
+NOINLINE i64 vector_draws(const Philox& stream, i32 kind, i32 dtype, f64 p, f64 q, u64 first, i64 n, u8* out) {
+  using F = Vec<f32, 4>;
+  using I = Vec<i32, 4>;
+  constexpr i64 BATCH = 512;
+  const f32 low = f32(p), span = f32(q - p), top = f32(q);
+  // u < p for u = m / 2^24 is m < p 2^24, and m is whole.
+  const i32 threshold = kind == BERNOULLI ? i32(__builtin_ceil((p < 0 ? 0 : p > 1 ? 1 : p) * 0x1p24)) : 0;
+  const bool open = q > p, bytes = dtype == BOOL || dtype == U8;  // bytes: Bernoulli draws as integers
+  const i64 size = itemsize(dtype);
+  f32 values[BATCH];
+  i64 done = 0;
+  while (n - done >= 16) {
+    const i64 batch = min_of(BATCH, (n - done) / 16 * 16);
+    f32* to = dtype == F32 ? reinterpret_cast<f32*>(out + done * 4) : values;
+    for (i64 i = 0; i < batch; i += 16) {
+      u32 draws[16];
+      stream.four_blocks(first + u64((done + i) / 4), draws);
+      for (i32 j = 0; j < 16; j += 4) {
+        const I m = load<I>(draws + j) >> 8 & 0xffffff;
+        F v;
+        if (kind == BERNOULLI) v = bytes ? bit_cast<F>(I(I(m < threshold) & 1)) : select(I(m < threshold), splat<F>(1.0f), F{});
+        else {
+          v = splat<F>(low) + __builtin_convertvector(m, F) * splat<F>(0x1p-24f) * splat<F>(span);
+          if (open) v = select(I(v < splat<F>(top)), v, splat<F>(low));
+        }
+        store(to + i + j, v);
+      }
+    }
+    if (bytes)
+      for (i64 i = 0; i < batch; i++) out[done + i] = u8(bit_cast<u32>(values[i]));
+    else if (dtype != F32) store_run<f32>(out + done * size, dtype, size, values, batch);
+    done += batch;
+  }
+  return done;
+}
+
 }  // namespace
 
 NOINLINE void op_random(const double* w) {
@@ -69,6 +106,8 @@ NOINLINE void op_random(const double* w) {
   const i64 size = itemsize(dtype);
   const i64 per_block = kind == INTEGER || (dtype == F64 && (kind == UNIFORM || kind == NORMAL)) ? 2 : 4;
   parallel_for(ceil_div(n, per_block), 2048, [=](i64 begin, i64 end) {
+    if (per_block == 4 && ((kind == UNIFORM && dtype == F32) || kind == BERNOULLI))
+      begin += vector_draws(stream, kind, dtype, p, q, u64(begin), min_of(end * 4, n) - begin * 4, out + begin * 4 * size) / 4;
     for (i64 k = begin; k < end; k++) {
       const PhiloxBlock b = stream.block(u64(k));
       const i64 first = k * per_block, count = min_of(per_block, n - first);
