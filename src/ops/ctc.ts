@@ -77,26 +77,35 @@ function negativeLogLikelihood(q: Problem, logProbs: Tensor, zeroInfinity: boole
     run(name, 19);
   }
   if (mustRecord([logProbs])) {
-    record(name, [logProbs], [nll], [logProbs, nll, alpha], ([g], [x, nll_, alpha_]) => {
-      if (g === null) return [null];
-      const dx = empty(x.shape, x.dtype);
-      if (dx.numel > 0) {
-        const [from, gd] = [dense(x), dense(g)];
-        const scratch = empty([q.N, 2 * (2 * q.S + 1) + q.C], 'float64');
-        write(35, q, from, nll_, alpha_);
-        I[15] = gd.address;
-        I[16] = dx.address;
-        I[17] = zeroInfinity ? 1 : 0;
-        I[18] = scratch.address;
-        run(`${name}Backward`, 19);
-        scratch.dispose();
-      }
-      if (mustRecord([x, g]))
-        record(`${name}Backward`, [x, g], [dx], [], () => {
-          throw new GradError('ctcLoss: second derivatives are not available; take the first gradient without createGraph');
-        });
-      return [dx];
-    });
+    const { T, N, C, S, blank } = q;
+    const lists = [q.targets, q.starts, q.targetLengths, q.inputLengths];
+    record(
+      name,
+      [logProbs],
+      [nll],
+      [logProbs, nll, alpha, ...lists],
+      ([g], [x, nll_, alpha_, targets, starts, targetLengths, inputLengths]) => {
+        if (g === null) return [null];
+        const kept: Problem = { T, N, C, S, blank, targets, starts, targetLengths, inputLengths };
+        const dx = empty(x.shape, x.dtype);
+        if (dx.numel > 0) {
+          const [from, gd] = [dense(x), dense(g)];
+          const scratch = empty([N, 2 * (2 * S + 1) + C], 'float64');
+          write(35, kept, from, nll_, alpha_);
+          I[15] = gd.address;
+          I[16] = dx.address;
+          I[17] = zeroInfinity ? 1 : 0;
+          I[18] = scratch.address;
+          run(`${name}Backward`, 19);
+          scratch.dispose();
+        }
+        if (mustRecord([x, g]))
+          record(`${name}Backward`, [x, g], [dx], [], () => {
+            throw new GradError('ctcLoss: second derivatives are not available; take the first gradient without createGraph');
+          });
+        return [dx];
+      },
+    );
   }
   return nll;
 }

@@ -3,6 +3,7 @@
 
 import * as ft from '../../src/index.ts';
 import * as F from '../../src/nn/functional.ts';
+import * as nn from '../../src/nn/index.ts';
 
 /** Different numbers without ties, from -1 to 1; the same for the same shape and seed. */
 export function spread(shape: readonly number[], seed = 0): ft.Tensor {
@@ -20,8 +21,6 @@ export interface Sample {
   readonly inputs: readonly (readonly number[] | ft.Tensor)[];
   /** The second derivative is not defined or not offered. */
   readonly once?: boolean;
-  /** The operation ignores part of the input's layout freedom: 0-d and 1-d inputs have no transposed form anyway. */
-  readonly tolerance?: number;
 }
 
 const s = (name: string, fn: Sample['fn'], ...inputs: Sample['inputs']): Sample => ({ name, fn, inputs });
@@ -272,7 +271,68 @@ export const losses: Sample[] = [
   s('tripletMarginLoss', (a, p, n) => F.tripletMarginLoss(a, p, n), [2, 3], [2, 3], [2, 3]),
 ];
 
-export const structural: Sample[] = [...views, ...copies, ...gathers, ...reductions, ...products, ...networks, ...losses];
+/** Symmetric positive definite from any square matrix. */
+const definite = (a: ft.Tensor): ft.Tensor => a.matmul(a.mT).add(ft.eye(a.shape[a.ndim - 1], { dtype: 'float64' }));
+const symmetric = (a: ft.Tensor): ft.Tensor => a.add(a.mT);
+const square = ft.tensor(
+  [
+    [1.3, 0.2, -0.4],
+    [0.1, -0.9, 0.3],
+    [0.5, 0.25, 2.1],
+  ],
+  { dtype: 'float64' },
+);
+export const algebra: Sample[] = [
+  s('inv', (a) => ft.linalg.inv(a), square),
+  s('det', (a) => ft.linalg.det(a), square),
+  s('slogdet', (a) => ft.linalg.slogdet(a).logabsdet, square),
+  s('solve', (a, b) => ft.linalg.solve(a, b), square, [3, 2]),
+  s('solveTriangular', (a, b) => ft.linalg.solveTriangular(ft.triu(a), b, { upper: true }), square, [3, 2]),
+  s('cholesky', (a) => ft.linalg.cholesky(definite(a)), square),
+  s('eigh', (a) => ft.linalg.eigh(symmetric(a)).eigenvalues, square),
+  s('eigh: vectors up to sign', (a) => ft.linalg.eigh(symmetric(a)).eigenvectors.abs(), square),
+  s('qr', (a) => Object.values(ft.linalg.qr(a)), square),
+  s('svdvals', (a) => ft.linalg.svdvals(a), [2, 3]),
+  s('pinv', (a) => ft.linalg.pinv(a), [3, 2]),
+  s('lstsq', (a, b) => ft.linalg.lstsq(a, b).solution, [4, 2], [4, 1]),
+  s('matrixPower', (a) => ft.linalg.matrixPower(a, 3), square),
+  s('matrixExp', (a) => ft.linalg.matrixExp(a), square),
+  s('matrixNorm: nuclear', (a) => ft.linalg.matrixNorm(a, { ord: 'nuc' }), square),
+  s('multiDot', (a, b, c) => ft.linalg.multiDot([a, b, c]), [2, 3], [3, 4], [4, 2]),
+  s('cross', (a, b) => ft.linalg.cross(a, b), [2, 3], [2, 3]),
+  s('einsum', (a, b) => ft.einsum('bij,bjk->ik', a, b), [2, 2, 3], [2, 3, 2]),
+  s('tensordot', (a, b) => ft.tensordot(a, b, { dims: 1 }), [2, 3], [3, 2]),
+  s('kron', (a, b) => ft.kron(a, b), [2, 2], [1, 3]),
+];
+
+/** A recurrent layer as a function of its input. */
+const recurrent = (layer: nn.RNN | nn.GRU | nn.LSTM): Sample => s(layer.constructor.name, (x) => (layer as nn.GRU)(x)[0], [3, 1, 2]);
+export const sequences: Sample[] = [
+  s('scaledDotProductAttention', (q, k, v) => F.scaledDotProductAttention(q, k, v), [1, 2, 3], [1, 3, 3], [1, 3, 2]),
+  s(
+    'scaledDotProductAttention: causal',
+    (q, k, v) => F.scaledDotProductAttention(q, k, v, { isCausal: true }),
+    [1, 3, 2],
+    [1, 3, 2],
+    [1, 3, 2],
+  ),
+  { ...s('ctcLoss', (x) => F.ctcLoss(ft.logSoftmax(x, 2), int([[1, 2]]), [4], [2]), [4, 1, 3]), once: true },
+  s('multiMarginLoss', (x) => F.multiMarginLoss(x, labels, { p: 2 }), [2, 3]),
+  s('cdist', (x, y) => F.cdist(x, y), [2, 3], [3, 3]),
+  ...[new nn.RNN(2, 2), new nn.GRU(2, 2), new nn.LSTM(2, 2)].map((layer) => recurrent(layer.to('float64'))),
+];
+
+export const structural: Sample[] = [
+  ...views,
+  ...copies,
+  ...gathers,
+  ...reductions,
+  ...products,
+  ...networks,
+  ...losses,
+  ...algebra,
+  ...sequences,
+];
 
 /** The inputs of a sample, new each time; every one differs. */
 export const inputsOf = ({ inputs }: Sample): ft.Tensor[] =>

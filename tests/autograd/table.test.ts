@@ -2,7 +2,9 @@
 
 import { describe, expect, test } from 'vitest';
 import * as ft from '../../src/index.ts';
+import * as F from '../../src/nn/functional.ts';
 import { binaryRows, unaryRows } from '../../src/ops/elementwise-rows.ts';
+import { binaryRows as specialBinary, unaryRows as specialUnary } from '../../src/special/rows.ts';
 import { checkDerivatives, checkEverywhere, leafOf } from './check.ts';
 import { inputsOf, structural } from './samples.ts';
 
@@ -51,6 +53,18 @@ describe('elementwise operations of two tensors', () => {
   }
 });
 
+describe('special functions', () => {
+  const special = ft.special as unknown as typeof lib;
+  test.each(Object.keys(specialUnary))('%s: first and second derivatives, in every layout', (name) => {
+    checkEverywhere(special[name], [f64(unaryPoints.default, [2, 3])]);
+  });
+  test.each(Object.keys(specialBinary))('%s: first and second derivatives, in every layout', (name) => {
+    if (name === 'xlog1py') checkEverywhere(special[name], [left, right]);
+    else if (name === 'zeta') checkEverywhere((y) => special[name](left.add(1), y), [right]);
+    else for (const n of [0, 1, 4]) checkEverywhere((x) => special[name](x, n), [f64(unaryPoints.default, [2, 3])]);
+  });
+});
+
 describe('structural operations', () => {
   for (const sample of structural) {
     test(`${sample.name}: first and second derivatives, in every layout`, () => {
@@ -70,6 +84,43 @@ describe('structural operations', () => {
     expect(count).toBeGreaterThan(80);
   });
 });
+describe('empty inputs', () => {
+  const none = (shape: number[]): ft.Tensor => ft.zeros(shape, { dtype: 'float64', requiresGrad: true });
+  const cases: Record<string, (x: ft.Tensor) => ft.Tensor> = {
+    reshape: (x) => x.reshape([3, 0]),
+    transpose: (x) => x.T,
+    slice: (x) => x.slice(1, 1),
+    expand: (x) => x.unsqueeze(0).expand([2, 0, 3]),
+    index: (x) => x.index([[], 1]),
+    sum: (x) => x.sum(),
+    'sum of a dimension': (x) => x.sum({ dim: 0 }),
+    mean: (x) => x.mean({ dim: 1 }),
+    prod: (x) => x.prod(),
+    logsumexp: (x) => x.logsumexp(1),
+    cumsum: (x) => x.cumsum(0),
+    sort: (x) => ft.sort(x, { dim: 1 }).values,
+    softmax: (x) => ft.softmax(x, 1),
+    cat: (x) => ft.cat([x, x]),
+    flip: (x) => x.flip(0),
+    gather: (x) => x.gather(0, ft.zeros([0, 3], { dtype: 'int64' })),
+    'matmul, empty inside': (x) => x.T.matmul(x),
+    'matmul, empty outside': (x) => x.matmul(x.T),
+    linear: (x) => F.linear(x, ft.ones([2, 3], { dtype: 'float64' })),
+    mseLoss: (x) => F.mseLoss(x, x.detach(), { reduction: 'sum' }),
+    layerNorm: (x) => F.layerNorm(x, [3]),
+    conv1d: (x) => F.conv1d(x.reshape([0, 1, 3]), ft.ones([1, 1, 2], { dtype: 'float64' })),
+    maxPool1d: (x) => F.maxPool1d(x.reshape([0, 1, 3]), 2),
+  };
+  for (const [name, fn] of Object.entries(cases)) {
+    test(`${name}: gradients of first and second order have the input's shape`, () => {
+      const x = none([0, 3]);
+      const [g] = ft.grad(fn(x).sum(), x, { createGraph: true, materializeGrads: true });
+      expect(g.shape).toEqual([0, 3]);
+      expect(ft.grad(g.sum().add(x.sum()), x)[0].shape).toEqual([0, 3]);
+    });
+  }
+});
+
 /** Operations that are not smooth where elements are equal, as expanded ones are; asStrided needs room that an expanded tensor lacks. */
 const smoothOnlyForDistinct = new Set(
   'asStrided amax amin max cummax sort topk kthvalue median quantile'.split(' ').concat(['vectorNorm: inf', 'std', 'var']),
