@@ -32,5 +32,6 @@ while (epoch < epochs) {
   }
   scheduler.step();
   await saveCheckpoint(path, { ...parts, epoch: ++epoch, step: epoch * loader.length });
+  writeSync(1, `at ${epoch}\n`);
 }
 writeSync(1, 'done\n');
