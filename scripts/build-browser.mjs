@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const faces = ['nn', 'optim', 'distributions', 'data', 'io', 'd2l', 'plot'];
+const faces = ['nn', 'optim', 'distributions', 'data', 'io', 'vision', 'd2l', 'plot'];
 const entryPoints = { fathom: join(root, 'dist/index.js') };
 for (const face of faces) entryPoints[face] = join(root, `dist/${face}/index.js`);
 
