@@ -388,7 +388,7 @@ describe('random programs', () => {
     expect(compared).toBeGreaterThan(500);
   });
 
-  test('200 programs: second derivatives agree with differences', () => {
+  test('80 programs: second derivatives agree with differences', () => {
     let compared = 0;
     fc.assert(
       fc.property(program, (list) => {
@@ -408,8 +408,8 @@ describe('random programs', () => {
             throw new Error(`${(e as Error).message}; ${log.join('; ')}`);
         }
       }),
-      { numRuns: 200, seed: 5 },
+      { numRuns: 80, seed: 5 },
     );
-    expect(compared).toBeGreaterThan(100);
+    expect(compared).toBeGreaterThan(40);
   });
 });
