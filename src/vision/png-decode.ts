@@ -73,6 +73,10 @@ export function decodePng(bytes: Uint8Array, file = 'png', { indices = false }: 
     unfilter(raw, at, line, p.height, Math.max(1, (samples * header.depth) >> 3), fail);
     for (let y = 0; y < p.height; y++) {
       const from = at + y * (line + 1) + 1;
+      if (header.depth === 8 && !header.interlaced) {
+        values.set(raw.subarray(from, from + line), y * line); // the common case: rows as they are
+        continue;
+      }
       unpack(raw, from, p.width * samples, header.depth, header.colorType === 3, (i, v) => {
         const pixel = Math.floor(i / samples);
         values[((p.y0 + y * p.dy) * header.width + p.x0 + pixel * p.dx) * samples + (i - pixel * samples)] = v;
