@@ -171,7 +171,9 @@ abstract class ConvNd extends ConvBase {
     const convolve = functions[this.kernelSize.length as 1 | 2 | 3];
     if (this.#around === null) return convolve(x, this.weight, this.bias, { stride, padding, dilation, groups });
     const wide = pad(x, this.#around, { mode: this.paddingMode as Exclude<PadMode, 'constant'> });
-    return convolve(wide, this.weight, this.bias, { stride, dilation, groups });
+    const y = convolve(wide, this.weight, this.bias, { stride, dilation, groups });
+    wide.dispose(); // the graph holds what it needs
+    return y;
   }
 
   protected override afterLoad(): void {

@@ -3,6 +3,7 @@
 import { isGradEnabled, noGrad } from '../autograd/mode.ts';
 import { mustRecord, record } from '../autograd/node.ts';
 import { DTypeError, ShapeError, ValueError } from '../runtime/errors.ts';
+import { composed } from '../runtime/memory.ts';
 import { I, run } from '../runtime/runtime.ts';
 import { dtypeCode, isFloating } from '../tensor/dtype.ts';
 import { numelOf, sameShape, show } from '../tensor/shape.ts';
@@ -234,16 +235,18 @@ function composedBackward(
 }
 
 function withProbabilities(name: string, x: Tensor, target: Tensor, reduction: LossReduction, weight: Tensor | null, eps: number): Tensor {
-  const dim = x.ndim === 1 ? 0 : 1;
-  const C = x.shape[dim];
-  checkWeight(name, weight, C);
-  const t = eps > 0 ? apply(smooth, [target], [1 - eps, eps / C]) : target;
-  const log = logSoftmax(x, dim);
-  const w = weight === null ? null : reshape(weight, x.ndim === 1 ? [C] : [C, ...x.shape.slice(2).map(() => 1)]);
-  const terms = apply(negTimes, [w === null ? log : apply(times, [log, w]), t]);
-  if (reduction === 'none') return sum(terms, { dim });
-  const all = sum(terms);
-  return reduction === 'sum' ? all : apply(scaled, [all], [1 / Math.max(1, x.numel / C)]);
+  return composed(() => {
+    const dim = x.ndim === 1 ? 0 : 1;
+    const C = x.shape[dim];
+    checkWeight(name, weight, C);
+    const t = eps > 0 ? apply(smooth, [target], [1 - eps, eps / C]) : target;
+    const log = logSoftmax(x, dim);
+    const w = weight === null ? null : reshape(weight, x.ndim === 1 ? [C] : [C, ...x.shape.slice(2).map(() => 1)]);
+    const terms = apply(negTimes, [w === null ? log : apply(times, [log, w]), t]);
+    if (reduction === 'none') return sum(terms, { dim });
+    const all = sum(terms);
+    return reduction === 'sum' ? all : apply(scaled, [all], [1 / Math.max(1, x.numel / C)]);
+  });
 }
 
 /**
@@ -251,16 +254,18 @@ function withProbabilities(name: string, x: Tensor, target: Tensor, reduction: L
  * total weight of the targets.
  */
 export function nllLoss(x: Tensor, target: Tensor, { reduction = 'mean', weight = null, ignoreIndex = -100 }: NLLOptions = {}): Tensor {
-  const name = 'nllLoss';
-  checkReduction(name, reduction);
-  if (!isFloating(x.dtype)) throw new DTypeError(`${name}: the log-probabilities are ${x.dtype}; cast them with .to('float32')`);
-  const layout = classLayout(name, x, target);
-  checkWeight(name, weight, layout.C);
-  const { N, C, inner } = layout;
-  const { at, factor } = targetFactors(name, x, layout, indexTarget(name, target), weight, ignoreIndex);
-  const picked = gather(reshape(x, [N, C, inner]), 1, at);
-  const terms = reshape(apply(pickedLoss, [picked, factor]), target.shape);
-  if (reduction === 'none') return terms;
-  const all = sum(terms);
-  return reduction === 'sum' ? all : apply(quotient, [all, sum(factor)]);
+  return composed(() => {
+    const name = 'nllLoss';
+    checkReduction(name, reduction);
+    if (!isFloating(x.dtype)) throw new DTypeError(`${name}: the log-probabilities are ${x.dtype}; cast them with .to('float32')`);
+    const layout = classLayout(name, x, target);
+    checkWeight(name, weight, layout.C);
+    const { N, C, inner } = layout;
+    const { at, factor } = targetFactors(name, x, layout, indexTarget(name, target), weight, ignoreIndex);
+    const picked = gather(reshape(x, [N, C, inner]), 1, at);
+    const terms = reshape(apply(pickedLoss, [picked, factor]), target.shape);
+    if (reduction === 'none') return terms;
+    const all = sum(terms);
+    return reduction === 'sum' ? all : apply(quotient, [all, sum(factor)]);
+  });
 }

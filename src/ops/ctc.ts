@@ -2,6 +2,7 @@
 
 import { mustRecord, record } from '../autograd/node.ts';
 import { DTypeError, GradError, ShapeError, ValueError } from '../runtime/errors.ts';
+import { composed } from '../runtime/memory.ts';
 import { I, run } from '../runtime/runtime.ts';
 import { dtypeCode, isFloating } from '../tensor/dtype.ts';
 import { sameShape, show } from '../tensor/shape.ts';
@@ -122,49 +123,53 @@ export function ctcLoss(
   targetLengths: Lengths,
   { blank = 0, reduction = 'mean', zeroInfinity = false }: CTCOptions = {},
 ): Tensor {
-  const name = 'ctcLoss';
-  checkReduction(name, reduction);
-  if (!isFloating(logProbs.dtype)) throw new DTypeError(`${name}: logProbs is ${logProbs.dtype}; cast it with .to('float32')`);
-  if (isFloating(targets.dtype) || targets.dtype === 'bool')
-    throw new DTypeError(`${name}: targets is ${targets.dtype}; classes are integers, cast with .to('int64')`);
-  if (logProbs.ndim === 2) {
-    const one = (l: Lengths): Lengths => (l instanceof Tensor && l.ndim === 0 ? unsqueeze(l, 0) : l);
-    const flat = targets.ndim === 1 ? unsqueeze(targets, 0) : targets;
-    const loss = ctcLoss(unsqueeze(logProbs, 1), flat, one(inputLengths), one(targetLengths), { blank, reduction, zeroInfinity });
-    return reduction === 'none' ? squeeze(loss, 0) : loss;
-  }
-  if (logProbs.ndim !== 3) throw new ShapeError(`${name}: logProbs is ${show(logProbs.shape)}; expected [T, N, C] or [T, C]`);
-  const [T, N, C] = logProbs.shape;
-  if (!Number.isInteger(blank) || blank < 0 || blank >= C) throw new ValueError(`${name}: blank ${blank} is no class; use 0 to ${C - 1}`);
-  if (targets.ndim !== 1 && !(targets.ndim === 2 && targets.shape[0] === N))
-    throw new ShapeError(`${name}: targets is ${show(targets.shape)}; expected [${N}, S], or all targets one after another in 1 dimension`);
-  const padded = targets.ndim === 2;
-  const inputs = lengthsOf(name, 'inputLengths', inputLengths, N, T);
-  const lengths = lengthsOf(name, 'targetLengths', targetLengths, N, padded ? targets.shape[1] : targets.numel);
-  const total = lengths.reduce((a, b) => a + b, 0);
-  if (!padded && !sameShape(targets.shape, [total]))
-    throw new ShapeError(`${name}: targets has ${targets.numel} label(s), but targetLengths sum to ${total}`);
-  let next = 0;
-  const starts = lengths.map((n, i) => {
-    if (padded) return i * targets.shape[1];
-    next += n;
-    return next - n;
+  return composed(() => {
+    const name = 'ctcLoss';
+    checkReduction(name, reduction);
+    if (!isFloating(logProbs.dtype)) throw new DTypeError(`${name}: logProbs is ${logProbs.dtype}; cast it with .to('float32')`);
+    if (isFloating(targets.dtype) || targets.dtype === 'bool')
+      throw new DTypeError(`${name}: targets is ${targets.dtype}; classes are integers, cast with .to('int64')`);
+    if (logProbs.ndim === 2) {
+      const one = (l: Lengths): Lengths => (l instanceof Tensor && l.ndim === 0 ? unsqueeze(l, 0) : l);
+      const flat = targets.ndim === 1 ? unsqueeze(targets, 0) : targets;
+      const loss = ctcLoss(unsqueeze(logProbs, 1), flat, one(inputLengths), one(targetLengths), { blank, reduction, zeroInfinity });
+      return reduction === 'none' ? squeeze(loss, 0) : loss;
+    }
+    if (logProbs.ndim !== 3) throw new ShapeError(`${name}: logProbs is ${show(logProbs.shape)}; expected [T, N, C] or [T, C]`);
+    const [T, N, C] = logProbs.shape;
+    if (!Number.isInteger(blank) || blank < 0 || blank >= C) throw new ValueError(`${name}: blank ${blank} is no class; use 0 to ${C - 1}`);
+    if (targets.ndim !== 1 && !(targets.ndim === 2 && targets.shape[0] === N))
+      throw new ShapeError(
+        `${name}: targets is ${show(targets.shape)}; expected [${N}, S], or all targets one after another in 1 dimension`,
+      );
+    const padded = targets.ndim === 2;
+    const inputs = lengthsOf(name, 'inputLengths', inputLengths, N, T);
+    const lengths = lengthsOf(name, 'targetLengths', targetLengths, N, padded ? targets.shape[1] : targets.numel);
+    const total = lengths.reduce((a, b) => a + b, 0);
+    if (!padded && !sameShape(targets.shape, [total]))
+      throw new ShapeError(`${name}: targets has ${targets.numel} label(s), but targetLengths sum to ${total}`);
+    let next = 0;
+    const starts = lengths.map((n, i) => {
+      if (padded) return i * targets.shape[1];
+      next += n;
+      return next - n;
+    });
+    const q: Problem = {
+      T,
+      N,
+      C,
+      S: Math.max(0, ...lengths),
+      blank,
+      targets: dense(cast(targets, 'int64')),
+      starts: longs(starts),
+      targetLengths: longs(lengths),
+      inputLengths: longs(inputs),
+    };
+    let loss = negativeLogLikelihood(q, logProbs, zeroInfinity);
+    if (zeroInfinity) loss = where(eq(loss, Number.POSITIVE_INFINITY), 0, loss);
+    if (reduction === 'none') return loss;
+    if (reduction === 'sum') return sum(loss);
+    const divisors = Float64Array.from(lengths, (n) => Math.max(n, 1));
+    return mean(div(loss, cast(fromTyped(divisors, [N]), loss.dtype)));
   });
-  const q: Problem = {
-    T,
-    N,
-    C,
-    S: Math.max(0, ...lengths),
-    blank,
-    targets: dense(cast(targets, 'int64')),
-    starts: longs(starts),
-    targetLengths: longs(lengths),
-    inputLengths: longs(inputs),
-  };
-  let loss = negativeLogLikelihood(q, logProbs, zeroInfinity);
-  if (zeroInfinity) loss = where(eq(loss, Number.POSITIVE_INFINITY), 0, loss);
-  if (reduction === 'none') return loss;
-  if (reduction === 'sum') return sum(loss);
-  const divisors = Float64Array.from(lengths, (n) => Math.max(n, 1));
-  return mean(div(loss, cast(fromTyped(divisors, [N]), loss.dtype)));
 }

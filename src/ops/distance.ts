@@ -3,6 +3,7 @@
 import { isGradEnabled, noGrad } from '../autograd/mode.ts';
 import { mustRecord, record } from '../autograd/node.ts';
 import { DTypeError, ShapeError, ValueError } from '../runtime/errors.ts';
+import { composed } from '../runtime/memory.ts';
 import { computeTypeOf, isFloating } from '../tensor/dtype.ts';
 import { broadcastShapes, normalizeDim, type Shape, show } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -75,20 +76,22 @@ const root = op('root', 1, s.pow(input(0), s.recip(param(0))));
 
 /** The p-norm distance of every row of x1 [..., P, M] from every row of x2 [..., R, M]: [..., P, R]. The gradient at distance 0 is 0. */
 export function cdist(x1: Tensor, x2: Tensor, { p = 2 }: { p?: number } = {}): Tensor {
-  const name = 'cdist';
-  checkOrder(name, p);
-  checkFloat(name, 'x1', x1);
-  if (x1.dtype !== x2.dtype) throw new DTypeError(`${name}: x1 is ${x1.dtype} and x2 ${x2.dtype}; cast one of them`);
-  if (x1.ndim < 2 || x2.ndim < 2)
-    throw new ShapeError(`${name}: x1 is ${show(x1.shape)} and x2 ${show(x2.shape)}; both need [..., rows, M]`);
-  const M = x1.shape[x1.ndim - 1];
-  if (x2.shape[x2.ndim - 1] !== M)
-    throw new ShapeError(`${name}: the last dimensions of x1 ${show(x1.shape)} and x2 ${show(x2.shape)} must be equal`);
-  const batch = broadcastShapes(name, x1.shape.slice(0, -2), x2.shape.slice(0, -2));
-  const [P, R] = [x1.shape[x1.ndim - 2], x2.shape[x2.ndim - 2]];
-  const a = unsqueeze(expand(x1, [...batch, P, M]), -2);
-  const b = unsqueeze(expand(x2, [...batch, R, M]), -3);
-  return allPairs(name, a, b, [...batch, P, R, M], p);
+  return composed(() => {
+    const name = 'cdist';
+    checkOrder(name, p);
+    checkFloat(name, 'x1', x1);
+    if (x1.dtype !== x2.dtype) throw new DTypeError(`${name}: x1 is ${x1.dtype} and x2 ${x2.dtype}; cast one of them`);
+    if (x1.ndim < 2 || x2.ndim < 2)
+      throw new ShapeError(`${name}: x1 is ${show(x1.shape)} and x2 ${show(x2.shape)}; both need [..., rows, M]`);
+    const M = x1.shape[x1.ndim - 1];
+    if (x2.shape[x2.ndim - 1] !== M)
+      throw new ShapeError(`${name}: the last dimensions of x1 ${show(x1.shape)} and x2 ${show(x2.shape)} must be equal`);
+    const batch = broadcastShapes(name, x1.shape.slice(0, -2), x2.shape.slice(0, -2));
+    const [P, R] = [x1.shape[x1.ndim - 2], x2.shape[x2.ndim - 2]];
+    const a = unsqueeze(expand(x1, [...batch, P, M]), -2);
+    const b = unsqueeze(expand(x2, [...batch, R, M]), -3);
+    return allPairs(name, a, b, [...batch, P, R, M], p);
+  });
 }
 
 /** Distances of a [..., P, 1, M] and b [..., 1, R, M], which broadcast to `full`. */
@@ -130,20 +133,22 @@ function allPairs(name: string, a: Tensor, b: Tensor, full: Shape, p: number): T
 
 /** The p-norm distances between the rows of x [N, M], each pair once: [N (N - 1) / 2], in the order (0, 1), (0, 2), … (1, 2), … */
 export function pdist(x: Tensor, { p = 2 }: { p?: number } = {}): Tensor {
-  checkOrder('pdist', p);
-  checkFloat('pdist', 'x', x);
-  if (x.ndim !== 2) throw new ShapeError(`pdist: x is ${show(x.shape)}; expected [N, M]`);
-  const n = x.shape[0];
-  const count = (n * (n - 1)) / 2;
-  const [rows, columns] = [new BigInt64Array(count), new BigInt64Array(count)];
-  for (let i = 0, k = 0; i < n; i++)
-    for (let j = i + 1; j < n; j++, k++) {
-      rows[k] = BigInt(i);
-      columns[k] = BigInt(j);
-    }
-  // each pair is a batch of its own: one row against one row
-  const pick = (at: BigInt64Array): Tensor => reshape(indexSelect(x, 0, fromTyped(at, [count])), [count, 1, 1, x.shape[1]]);
-  return reshape(allPairs('pdist', pick(rows), pick(columns), [count, 1, 1, x.shape[1]], p), [count]);
+  return composed(() => {
+    checkOrder('pdist', p);
+    checkFloat('pdist', 'x', x);
+    if (x.ndim !== 2) throw new ShapeError(`pdist: x is ${show(x.shape)}; expected [N, M]`);
+    const n = x.shape[0];
+    const count = (n * (n - 1)) / 2;
+    const [rows, columns] = [new BigInt64Array(count), new BigInt64Array(count)];
+    for (let i = 0, k = 0; i < n; i++)
+      for (let j = i + 1; j < n; j++, k++) {
+        rows[k] = BigInt(i);
+        columns[k] = BigInt(j);
+      }
+    // each pair is a batch of its own: one row against one row
+    const pick = (at: BigInt64Array): Tensor => reshape(indexSelect(x, 0, fromTyped(at, [count])), [count, 1, 1, x.shape[1]]);
+    return reshape(allPairs('pdist', pick(rows), pick(columns), [count, 1, 1, x.shape[1]], p), [count]);
+  });
 }
 
 // ---------------------------------------------------------------- matching pairs
@@ -154,22 +159,26 @@ export function pairwiseDistance(
   x2: Tensor,
   { p = 2, eps = 1e-6, keepdim = false }: { p?: number; eps?: number; keepdim?: boolean } = {},
 ): Tensor {
-  checkFloat('pairwiseDistance', 'x1', x1);
-  return vectorNorm(add(sub(x1, x2), eps), { ord: p, dim: -1, keepdim });
+  return composed(() => {
+    checkFloat('pairwiseDistance', 'x1', x1);
+    return vectorNorm(add(sub(x1, x2), eps), { ord: p, dim: -1, keepdim });
+  });
 }
 
 /** x1 · x2 / (|x1| |x2|) along `dim`, each norm at least eps; x1 and x2 broadcast. */
 export function cosineSimilarity(x1: Tensor, x2: Tensor, { dim = 1, eps = 1e-8 }: { dim?: number; eps?: number } = {}): Tensor {
-  const name = 'cosineSimilarity';
-  checkFloat(name, 'x1', x1);
-  checkFloat(name, 'x2', x2);
-  const shape = broadcastShapes(name, x1.shape, x2.shape);
-  const d = normalizeDim(name, dim, shape.length);
-  const unit = (x: Tensor): Tensor => {
-    const wide = expand(x, shape);
-    return div(wide, clampMin(vectorNorm(wide, { dim: d, keepdim: true }), eps));
-  };
-  return sum(mul(unit(x1), unit(x2)), { dim: d });
+  return composed(() => {
+    const name = 'cosineSimilarity';
+    checkFloat(name, 'x1', x1);
+    checkFloat(name, 'x2', x2);
+    const shape = broadcastShapes(name, x1.shape, x2.shape);
+    const d = normalizeDim(name, dim, shape.length);
+    const unit = (x: Tensor): Tensor => {
+      const wide = expand(x, shape);
+      return div(wide, clampMin(vectorNorm(wide, { dim: d, keepdim: true }), eps));
+    };
+    return sum(mul(unit(x1), unit(x2)), { dim: d });
+  });
 }
 
 /** x divided by its p-norm along `dim` (at least eps). */
@@ -177,6 +186,8 @@ export function normalize(
   x: Tensor,
   { p = 2, dim = 1, eps = 1e-12 }: { p?: number; dim?: number | readonly number[]; eps?: number } = {},
 ): Tensor {
-  checkFloat('normalize', 'x', x);
-  return div(x, clampMin(vectorNorm(x, { ord: p, dim, keepdim: true }), eps));
+  return composed(() => {
+    checkFloat('normalize', 'x', x);
+    return div(x, clampMin(vectorNorm(x, { ord: p, dim, keepdim: true }), eps));
+  });
 }

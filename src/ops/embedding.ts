@@ -3,6 +3,7 @@
 import { noGrad } from '../autograd/mode.ts';
 import { mustRecord, record } from '../autograd/node.ts';
 import { DTypeError, IndexError, ShapeError, ValueError } from '../runtime/errors.ts';
+import { composed } from '../runtime/memory.ts';
 import { isFloating } from '../tensor/dtype.ts';
 import { sameShape, show } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -98,14 +99,16 @@ export function embedding(
   weight: Tensor,
   { paddingIdx = null, maxNorm = null, normType = 2, scaleGradByFreq = false }: EmbeddingOptions = {},
 ): Tensor {
-  const name = 'embedding';
-  const at = checkTable(name, index, weight);
-  const padding = paddingRow(name, paddingIdx, weight.shape[0]);
-  const rows = naming(name, index, weight.shape[0], () => {
-    if (maxNorm !== null && at.numel > 0) limitRows(weight, at, maxNorm, normType);
-    return lookUp(name, at, weight, padding, scaleGradByFreq);
+  return composed(() => {
+    const name = 'embedding';
+    const at = checkTable(name, index, weight);
+    const padding = paddingRow(name, paddingIdx, weight.shape[0]);
+    const rows = naming(name, index, weight.shape[0], () => {
+      if (maxNorm !== null && at.numel > 0) limitRows(weight, at, maxNorm, normType);
+      return lookUp(name, at, weight, padding, scaleGradByFreq);
+    });
+    return reshape(rows, [...index.shape, weight.shape[1]]);
   });
-  return reshape(rows, [...index.shape, weight.shape[1]]);
 }
 
 export interface EmbeddingBagOptions extends EmbeddingOptions {
@@ -156,33 +159,35 @@ export function embeddingBag(
     scaleGradByFreq = false,
   }: EmbeddingBagOptions = {},
 ): Tensor {
-  const name = 'embeddingBag';
-  const at = checkTable(name, index, weight);
-  const padding = paddingRow(name, paddingIdx, weight.shape[0]);
-  if (mode !== 'sum' && mode !== 'mean' && mode !== 'max')
-    throw new ValueError(`${name}: mode '${String(mode)}' is unknown; use 'sum', 'mean' or 'max'`);
-  if (perSampleWeights !== null && mode !== 'sum') throw new ValueError(`${name}: perSampleWeights need mode 'sum', not '${mode}'`);
-  if (perSampleWeights !== null && !sameShape(perSampleWeights.shape, index.shape))
-    throw new ShapeError(`${name}: perSampleWeights is ${show(perSampleWeights.shape)}; expected the index's shape ${show(index.shape)}`);
-  const { bag, bags } = bagsOf(name, index, offsets, includeLastOffset);
-  const rows = naming(name, index, weight.shape[0], () => {
-    if (maxNorm !== null && at.numel > 0) limitRows(weight, at, maxNorm, normType);
-    return lookUp(name, at, weight, padding, scaleGradByFreq);
+  return composed(() => {
+    const name = 'embeddingBag';
+    const at = checkTable(name, index, weight);
+    const padding = paddingRow(name, paddingIdx, weight.shape[0]);
+    if (mode !== 'sum' && mode !== 'mean' && mode !== 'max')
+      throw new ValueError(`${name}: mode '${String(mode)}' is unknown; use 'sum', 'mean' or 'max'`);
+    if (perSampleWeights !== null && mode !== 'sum') throw new ValueError(`${name}: perSampleWeights need mode 'sum', not '${mode}'`);
+    if (perSampleWeights !== null && !sameShape(perSampleWeights.shape, index.shape))
+      throw new ShapeError(`${name}: perSampleWeights is ${show(perSampleWeights.shape)}; expected the index's shape ${show(index.shape)}`);
+    const { bag, bags } = bagsOf(name, index, offsets, includeLastOffset);
+    const rows = naming(name, index, weight.shape[0], () => {
+      if (maxNorm !== null && at.numel > 0) limitRows(weight, at, maxNorm, normType);
+      return lookUp(name, at, weight, padding, scaleGradByFreq);
+    });
+    const shape = [bags, weight.shape[1]];
+    const counted = padding === null ? null : ne(at, padding);
+    const counts = (): Tensor => {
+      const each = counted === null ? ones([at.numel], { dtype: weight.dtype }) : to(counted, weight.dtype);
+      return unsqueeze(indexAddZeros(each, [bags], 0, bag), 1);
+    };
+    if (mode === 'max') {
+      const from = counted === null ? rows : where(unsqueeze(counted, 1), rows, Number.NEGATIVE_INFINITY);
+      const top = indexReduce(zeros(shape, { dtype: weight.dtype }), 0, bag, from, 'amax', { includeSelf: false });
+      return counted === null ? top : where(gt(counts(), 0), top, 0);
+    }
+    let terms = rows;
+    if (perSampleWeights !== null) terms = mul(terms, reshape(perSampleWeights, [at.numel, 1]));
+    if (counted !== null) terms = mul(terms, unsqueeze(to(counted, weight.dtype), 1));
+    const total = indexAddZeros(terms, shape, 0, bag);
+    return mode === 'sum' ? total : div(total, clampMin(counts(), 1));
   });
-  const shape = [bags, weight.shape[1]];
-  const counted = padding === null ? null : ne(at, padding);
-  const counts = (): Tensor => {
-    const each = counted === null ? ones([at.numel], { dtype: weight.dtype }) : to(counted, weight.dtype);
-    return unsqueeze(indexAddZeros(each, [bags], 0, bag), 1);
-  };
-  if (mode === 'max') {
-    const from = counted === null ? rows : where(unsqueeze(counted, 1), rows, Number.NEGATIVE_INFINITY);
-    const top = indexReduce(zeros(shape, { dtype: weight.dtype }), 0, bag, from, 'amax', { includeSelf: false });
-    return counted === null ? top : where(gt(counts(), 0), top, 0);
-  }
-  let terms = rows;
-  if (perSampleWeights !== null) terms = mul(terms, reshape(perSampleWeights, [at.numel, 1]));
-  if (counted !== null) terms = mul(terms, unsqueeze(to(counted, weight.dtype), 1));
-  const total = indexAddZeros(terms, shape, 0, bag);
-  return mode === 'sum' ? total : div(total, clampMin(counts(), 1));
 }

@@ -2,6 +2,7 @@
 // gradients of every order reach image and grid.
 
 import { DTypeError, ShapeError, ValueError } from '../runtime/errors.ts';
+import { composed } from '../runtime/memory.ts';
 import { isFloating } from '../tensor/dtype.ts';
 import { sameShape, show } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -96,48 +97,50 @@ export function gridSample(
   grid: Tensor,
   { mode = 'bilinear', paddingMode = 'zeros', alignCorners = false }: GridSampleOptions = {},
 ): Tensor {
-  const name = 'gridSample';
-  const spatial = image.ndim - 2;
-  if (spatial !== 2 && spatial !== 3)
-    throw new ShapeError(`${name}: the image is ${show(image.shape)}; expected [N, C, H, W] or [N, C, D, H, W]`);
-  if (grid.ndim !== image.ndim || grid.shape[0] !== image.shape[0] || grid.shape[grid.ndim - 1] !== spatial)
-    throw new ShapeError(
-      `${name}: the grid is ${show(grid.shape)}; for an image ${show(image.shape)} it must be [${image.shape[0]}, ${spatial === 2 ? '' : 'OD, '}OH, OW, ${spatial}]`,
-    );
-  if (!isFloating(image.dtype) || image.dtype !== grid.dtype)
-    throw new DTypeError(`${name}: the image is ${image.dtype} and the grid ${grid.dtype}; both must be float32 or float64`);
-  if (!['bilinear', 'nearest', 'bicubic'].includes(mode))
-    throw new ValueError(`${name}: mode '${String(mode)}' is unknown; use 'bilinear', 'nearest' or 'bicubic'`);
-  if (!['zeros', 'border', 'reflection'].includes(paddingMode))
-    throw new ValueError(`${name}: paddingMode '${String(paddingMode)}' is unknown; use 'zeros', 'border' or 'reflection'`);
-  if (mode === 'bicubic' && spatial === 3)
-    throw new ValueError(`${name}: mode 'bicubic' works for images only; use 'bilinear' for volumes`);
-  const [N, C, ...from] = image.shape;
-  if (from.includes(0)) throw new ShapeError(`${name}: the image is ${show(image.shape)}; it must not be empty`);
-  const outer = grid.shape.slice(1, -1);
-  const P = outer.reduce((a, b) => a * b, 1);
-  const flat = reshape(image, [N, C, from.reduce((a, b) => a * b, 1)]);
-  // the grid names x (the last dimension of the image) first
-  const taps = from.map((size, d) =>
-    tapsOf(reshape(select(grid, -1, spatial - 1 - d), [N, P]), size, mode, paddingMode, alignCorners ?? false),
-  );
-  let total: Tensor | null = null;
-  const visit = (d: number, at: Tensor | null, weight: Tensor | null): void => {
-    if (d === spatial) {
-      const index = expand(unsqueeze(at as Tensor, 1), [N, C, P]);
-      const values = mul(gather(flat, 2, index), unsqueeze(weight as Tensor, 1));
-      total = total === null ? values : add(total, values);
-      return;
-    }
-    for (const t of taps[d])
-      visit(
-        d + 1,
-        at === null ? t.at : add(mul(at, from[d]), t.at),
-        weight === null ? t.weight : t.weight === null ? weight : mul(weight, t.weight),
+  return composed(() => {
+    const name = 'gridSample';
+    const spatial = image.ndim - 2;
+    if (spatial !== 2 && spatial !== 3)
+      throw new ShapeError(`${name}: the image is ${show(image.shape)}; expected [N, C, H, W] or [N, C, D, H, W]`);
+    if (grid.ndim !== image.ndim || grid.shape[0] !== image.shape[0] || grid.shape[grid.ndim - 1] !== spatial)
+      throw new ShapeError(
+        `${name}: the grid is ${show(grid.shape)}; for an image ${show(image.shape)} it must be [${image.shape[0]}, ${spatial === 2 ? '' : 'OD, '}OH, OW, ${spatial}]`,
       );
-  };
-  visit(0, null, null);
-  return reshape(total as unknown as Tensor, [N, C, ...outer]);
+    if (!isFloating(image.dtype) || image.dtype !== grid.dtype)
+      throw new DTypeError(`${name}: the image is ${image.dtype} and the grid ${grid.dtype}; both must be float32 or float64`);
+    if (!['bilinear', 'nearest', 'bicubic'].includes(mode))
+      throw new ValueError(`${name}: mode '${String(mode)}' is unknown; use 'bilinear', 'nearest' or 'bicubic'`);
+    if (!['zeros', 'border', 'reflection'].includes(paddingMode))
+      throw new ValueError(`${name}: paddingMode '${String(paddingMode)}' is unknown; use 'zeros', 'border' or 'reflection'`);
+    if (mode === 'bicubic' && spatial === 3)
+      throw new ValueError(`${name}: mode 'bicubic' works for images only; use 'bilinear' for volumes`);
+    const [N, C, ...from] = image.shape;
+    if (from.includes(0)) throw new ShapeError(`${name}: the image is ${show(image.shape)}; it must not be empty`);
+    const outer = grid.shape.slice(1, -1);
+    const P = outer.reduce((a, b) => a * b, 1);
+    const flat = reshape(image, [N, C, from.reduce((a, b) => a * b, 1)]);
+    // the grid names x (the last dimension of the image) first
+    const taps = from.map((size, d) =>
+      tapsOf(reshape(select(grid, -1, spatial - 1 - d), [N, P]), size, mode, paddingMode, alignCorners ?? false),
+    );
+    let total: Tensor | null = null;
+    const visit = (d: number, at: Tensor | null, weight: Tensor | null): void => {
+      if (d === spatial) {
+        const index = expand(unsqueeze(at as Tensor, 1), [N, C, P]);
+        const values = mul(gather(flat, 2, index), unsqueeze(weight as Tensor, 1));
+        total = total === null ? values : add(total, values);
+        return;
+      }
+      for (const t of taps[d])
+        visit(
+          d + 1,
+          at === null ? t.at : add(mul(at, from[d]), t.at),
+          weight === null ? t.weight : t.weight === null ? weight : mul(weight, t.weight),
+        );
+    };
+    visit(0, null, null);
+    return reshape(total as unknown as Tensor, [N, C, ...outer]);
+  });
 }
 
 /**
@@ -149,27 +152,29 @@ export function affineGrid(
   size: readonly number[],
   { alignCorners = false }: { alignCorners?: boolean | null } = {},
 ): Tensor {
-  const name = 'affineGrid';
-  const spatial = size.length - 2;
-  if ((spatial !== 2 && spatial !== 3) || size.some((n) => !Number.isInteger(n) || n < 1))
-    throw new ShapeError(`${name}: size is ${show(size)}; expected [N, C, H, W] or [N, C, D, H, W] of positive sizes`);
-  if (!sameShape(theta.shape, [size[0], spatial, spatial + 1]))
-    throw new ShapeError(
-      `${name}: theta is ${show(theta.shape)}; for size ${show(size)} it must be [${size[0]}, ${spatial}, ${spatial + 1}]`,
-    );
-  if (!isFloating(theta.dtype)) throw new DTypeError(`${name}: theta is ${theta.dtype}; cast it with .to('float32')`);
-  const dims = size.slice(2);
-  const P = dims.reduce((a, b) => a * b, 1);
-  const place = (i: number, n: number): number => (alignCorners ? (n > 1 ? (2 * i) / (n - 1) - 1 : 0) : (2 * i + 1) / n - 1);
-  const base = new Float64Array(P * (spatial + 1));
-  for (let k = 0; k < P; k++) {
-    let rest = k;
-    for (let d = spatial - 1; d >= 0; d--) {
-      base[k * (spatial + 1) + spatial - 1 - d] = place(rest % dims[d], dims[d]);
-      rest = Math.floor(rest / dims[d]);
+  return composed(() => {
+    const name = 'affineGrid';
+    const spatial = size.length - 2;
+    if ((spatial !== 2 && spatial !== 3) || size.some((n) => !Number.isInteger(n) || n < 1))
+      throw new ShapeError(`${name}: size is ${show(size)}; expected [N, C, H, W] or [N, C, D, H, W] of positive sizes`);
+    if (!sameShape(theta.shape, [size[0], spatial, spatial + 1]))
+      throw new ShapeError(
+        `${name}: theta is ${show(theta.shape)}; for size ${show(size)} it must be [${size[0]}, ${spatial}, ${spatial + 1}]`,
+      );
+    if (!isFloating(theta.dtype)) throw new DTypeError(`${name}: theta is ${theta.dtype}; cast it with .to('float32')`);
+    const dims = size.slice(2);
+    const P = dims.reduce((a, b) => a * b, 1);
+    const place = (i: number, n: number): number => (alignCorners ? (n > 1 ? (2 * i) / (n - 1) - 1 : 0) : (2 * i + 1) / n - 1);
+    const base = new Float64Array(P * (spatial + 1));
+    for (let k = 0; k < P; k++) {
+      let rest = k;
+      for (let d = spatial - 1; d >= 0; d--) {
+        base[k * (spatial + 1) + spatial - 1 - d] = place(rest % dims[d], dims[d]);
+        rest = Math.floor(rest / dims[d]);
+      }
+      base[k * (spatial + 1) + spatial] = 1;
     }
-    base[k * (spatial + 1) + spatial] = 1;
-  }
-  const points = theta.dtype === 'float64' ? fromTyped(base, [P, spatial + 1]) : fromTyped(Float32Array.from(base), [P, spatial + 1]);
-  return reshape(matmul(points, transpose(theta, 1, 2)), [size[0], ...dims, spatial]);
+    const points = theta.dtype === 'float64' ? fromTyped(base, [P, spatial + 1]) : fromTyped(Float32Array.from(base), [P, spatial + 1]);
+    return reshape(matmul(points, transpose(theta, 1, 2)), [size[0], ...dims, spatial]);
+  });
 }

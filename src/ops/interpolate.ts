@@ -2,6 +2,7 @@
 // many taps) a small matrix.
 
 import { DTypeError, ShapeError, ValueError } from '../runtime/errors.ts';
+import { composed } from '../runtime/memory.ts';
 import { isFloating } from '../tensor/dtype.ts';
 import { show } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -165,38 +166,41 @@ function targetOf(
  * does not fit the dimensions.
  */
 export function interpolate(x: Tensor, options: InterpolateOptions = {}): Tensor {
-  const name = 'interpolate';
-  const { mode = 'nearest', alignCorners = null, antialias = false } = options;
-  if (!Object.hasOwn(spatialOf, mode))
-    throw new ValueError(`${name}: mode '${String(mode)}' is unknown; use ${Object.keys(spatialOf).join(', ')}`);
-  if (x.ndim < 3 || x.ndim > 5) throw new ShapeError(`${name}: x is ${show(x.shape)}; expected [N, C, L], [N, C, H, W] or [N, C, D, H, W]`);
-  if (!isFloating(x.dtype)) throw new DTypeError(`${name}: x is ${x.dtype}; cast it with .to('float32')`);
-  const spatial = x.ndim - 2;
-  if (spatialOf[mode] !== 0 && spatialOf[mode] !== spatial)
-    throw new ValueError(`${name}: mode '${mode}' needs ${spatialOf[mode]} spatial dimension(s), x ${show(x.shape)} has ${spatial}`);
-  if (alignCorners !== null && spatialOf[mode] === 0) throw new ValueError(`${name}: alignCorners has no meaning for mode '${mode}'`);
-  if (antialias && mode !== 'bilinear' && mode !== 'bicubic')
-    throw new ValueError(`${name}: antialias works for 'bilinear' and 'bicubic', not '${mode}'`);
-  if (x.shape.slice(2).includes(0)) throw new ShapeError(`${name}: x is ${show(x.shape)}; empty images cannot be resized`);
-  const { out, ratios } = targetOf(name, x, spatial, options);
-  if (mode === 'area')
-    return spatial === 1 ? adaptiveAvgPool1d(x, out[0]) : spatial === 2 ? adaptiveAvgPool2d(x, out) : adaptiveAvgPool3d(x, out);
-  let y = x;
-  for (let d = spatial - 1; d >= 0; d--) {
-    const [n, m, ratio, corners] = [x.shape[d + 2], out[d], ratios[d], alignCorners ?? false];
-    if (antialias) {
-      y = applyMatrix(y, d + 2, antialiasMatrix(n, m, ratio, corners, mode === 'bicubic' ? 'cubic' : 'linear'), m);
-      continue;
+  return composed(() => {
+    const name = 'interpolate';
+    const { mode = 'nearest', alignCorners = null, antialias = false } = options;
+    if (!Object.hasOwn(spatialOf, mode))
+      throw new ValueError(`${name}: mode '${String(mode)}' is unknown; use ${Object.keys(spatialOf).join(', ')}`);
+    if (x.ndim < 3 || x.ndim > 5)
+      throw new ShapeError(`${name}: x is ${show(x.shape)}; expected [N, C, L], [N, C, H, W] or [N, C, D, H, W]`);
+    if (!isFloating(x.dtype)) throw new DTypeError(`${name}: x is ${x.dtype}; cast it with .to('float32')`);
+    const spatial = x.ndim - 2;
+    if (spatialOf[mode] !== 0 && spatialOf[mode] !== spatial)
+      throw new ValueError(`${name}: mode '${mode}' needs ${spatialOf[mode]} spatial dimension(s), x ${show(x.shape)} has ${spatial}`);
+    if (alignCorners !== null && spatialOf[mode] === 0) throw new ValueError(`${name}: alignCorners has no meaning for mode '${mode}'`);
+    if (antialias && mode !== 'bilinear' && mode !== 'bicubic')
+      throw new ValueError(`${name}: antialias works for 'bilinear' and 'bicubic', not '${mode}'`);
+    if (x.shape.slice(2).includes(0)) throw new ShapeError(`${name}: x is ${show(x.shape)}; empty images cannot be resized`);
+    const { out, ratios } = targetOf(name, x, spatial, options);
+    if (mode === 'area')
+      return spatial === 1 ? adaptiveAvgPool1d(x, out[0]) : spatial === 2 ? adaptiveAvgPool2d(x, out) : adaptiveAvgPool3d(x, out);
+    let y = x;
+    for (let d = spatial - 1; d >= 0; d--) {
+      const [n, m, ratio, corners] = [x.shape[d + 2], out[d], ratios[d], alignCorners ?? false];
+      if (antialias) {
+        y = applyMatrix(y, d + 2, antialiasMatrix(n, m, ratio, corners, mode === 'bicubic' ? 'cubic' : 'linear'), m);
+        continue;
+      }
+      const taps =
+        mode === 'nearest' || mode === 'nearest-exact'
+          ? nearestTaps(n, m, ratio, mode === 'nearest-exact')
+          : mode === 'bicubic'
+            ? cubicTaps(n, m, ratio, corners)
+            : linearTaps(n, m, ratio, corners);
+      y = applyTaps(y, d + 2, taps);
     }
-    const taps =
-      mode === 'nearest' || mode === 'nearest-exact'
-        ? nearestTaps(n, m, ratio, mode === 'nearest-exact')
-        : mode === 'bicubic'
-          ? cubicTaps(n, m, ratio, corners)
-          : linearTaps(n, m, ratio, corners);
-    y = applyTaps(y, d + 2, taps);
-  }
-  return contiguous(y);
+    return contiguous(y);
+  });
 }
 
 /** Another name of interpolate. */

@@ -2,6 +2,7 @@
 
 import { noGrad } from '../autograd/mode.ts';
 import { DTypeError, ShapeError, ValueError } from '../runtime/errors.ts';
+import { composed } from '../runtime/memory.ts';
 import { isFloating } from '../tensor/dtype.ts';
 import { broadcastShapes, sameShape, show } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -76,8 +77,10 @@ function checkPair(name: string, a: Tensor, b: Tensor, broadcast = false): void 
 const squaredError = op('mseLoss', '(x - t)².', 2, square(sub(x, t)));
 /** Mean of (x - t)²: prediction and target of one shape (or broadcast together). */
 export function mseLoss(prediction: Tensor, target: Tensor, { reduction = 'mean', weight = null }: WeightedOptions = {}): Tensor {
-  checkPair('mseLoss', prediction, target, true);
-  return reduceWeighted('mseLoss', apply(squaredError, [prediction, target]), weight, reduction);
+  return composed(() => {
+    checkPair('mseLoss', prediction, target, true);
+    return reduceWeighted('mseLoss', apply(squaredError, [prediction, target]), weight, reduction);
+  });
 }
 const times = op('mul', 'a · b.', 2, mul(x, t));
 const quotient = op('div', 'a / b.', 2, div(x, t));
@@ -85,8 +88,10 @@ const quotient = op('div', 'a / b.', 2, div(x, t));
 const absoluteError = op('l1Loss', '|x - t|.', 2, abs(sub(x, t)));
 /** Mean of |x - t|. */
 export function l1Loss(prediction: Tensor, target: Tensor, { reduction = 'mean', weight = null }: WeightedOptions = {}): Tensor {
-  checkPair('l1Loss', prediction, target, true);
-  return reduceWeighted('l1Loss', apply(absoluteError, [prediction, target]), weight, reduction);
+  return composed(() => {
+    checkPair('l1Loss', prediction, target, true);
+    return reduceWeighted('l1Loss', apply(absoluteError, [prediction, target]), weight, reduction);
+  });
 }
 
 const distance = abs(sub(x, t));
@@ -102,10 +107,12 @@ export function smoothL1Loss(
   target: Tensor,
   { reduction = 'mean', beta = 1 }: LossOptions & { beta?: number } = {},
 ): Tensor {
-  checkPair('smoothL1Loss', prediction, target, true);
-  if (!(beta >= 0)) throw new ValueError(`smoothL1Loss: beta ${beta} must be at least 0`);
-  if (beta === 0) return l1Loss(prediction, target, { reduction });
-  return reduceLoss('smoothL1Loss', apply(smoothL1, [prediction, target], [beta]), reduction);
+  return composed(() => {
+    checkPair('smoothL1Loss', prediction, target, true);
+    if (!(beta >= 0)) throw new ValueError(`smoothL1Loss: beta ${beta} must be at least 0`);
+    if (beta === 0) return l1Loss(prediction, target, { reduction });
+    return reduceLoss('smoothL1Loss', apply(smoothL1, [prediction, target], [beta]), reduction);
+  });
 }
 
 const huber = op(
@@ -120,9 +127,11 @@ export function huberLoss(
   target: Tensor,
   { reduction = 'mean', delta = 1, weight = null }: WeightedOptions & { delta?: number } = {},
 ): Tensor {
-  checkPair('huberLoss', prediction, target, true);
-  if (!(delta > 0)) throw new ValueError(`huberLoss: delta ${delta} must be greater than 0`);
-  return reduceWeighted('huberLoss', apply(huber, [prediction, target], [delta]), weight, reduction);
+  return composed(() => {
+    checkPair('huberLoss', prediction, target, true);
+    if (!(delta > 0)) throw new ValueError(`huberLoss: delta ${delta} must be greater than 0`);
+    return reduceWeighted('huberLoss', apply(huber, [prediction, target], [delta]), weight, reduction);
+  });
 }
 
 export type BinaryOptions = WeightedOptions;
@@ -153,14 +162,16 @@ const bce = op(
 );
 /** Binary cross-entropy of probabilities x in [0, 1] and targets t of the same shape. */
 export function binaryCrossEntropy(prediction: Tensor, target: Tensor, { reduction = 'mean', weight = null }: BinaryOptions = {}): Tensor {
-  const name = 'binaryCrossEntropy';
-  checkPair(name, prediction, target);
-  if (anyOf(name, noProbability, prediction))
-    throw new ValueError(
-      `${name}: the prediction holds ${numbersSync(prediction).find((v) => !(v >= 0 && v <= 1))}; probabilities lie between 0 and 1, use binaryCrossEntropyWithLogits for logits`,
-    );
-  const terms = apply(bce, [prediction, target]);
-  return reduceLoss(name, weight === null ? terms : apply(times, [terms, weight]), reduction);
+  return composed(() => {
+    const name = 'binaryCrossEntropy';
+    checkPair(name, prediction, target);
+    if (anyOf(name, noProbability, prediction))
+      throw new ValueError(
+        `${name}: the prediction holds ${numbersSync(prediction).find((v) => !(v >= 0 && v <= 1))}; probabilities lie between 0 and 1, use binaryCrossEntropyWithLogits for logits`,
+      );
+    const terms = apply(bce, [prediction, target]);
+    return reduceLoss(name, weight === null ? terms : apply(times, [terms, weight]), reduction);
+  });
 }
 
 const bceLogits = op('binaryCrossEntropyWithLogits', '(1 - t) x + softplus(-x).', 2, add(mul(sub(1, t), x), softplus(neg(x))));
@@ -176,10 +187,12 @@ export function binaryCrossEntropyWithLogits(
   target: Tensor,
   { reduction = 'mean', weight = null, posWeight = null }: BinaryOptions & { posWeight?: Tensor | null } = {},
 ): Tensor {
-  const name = 'binaryCrossEntropyWithLogits';
-  checkPair(name, prediction, target);
-  const terms = posWeight === null ? apply(bceLogits, [prediction, target]) : apply(bceLogitsPos, [prediction, target, posWeight]);
-  return reduceLoss(name, weight === null ? terms : apply(times, [terms, weight]), reduction);
+  return composed(() => {
+    const name = 'binaryCrossEntropyWithLogits';
+    checkPair(name, prediction, target);
+    const terms = posWeight === null ? apply(bceLogits, [prediction, target]) : apply(bceLogitsPos, [prediction, target, posWeight]);
+    return reduceLoss(name, weight === null ? terms : apply(times, [terms, weight]), reduction);
+  });
 }
 
 const kl = op('klDiv', 't log t - t x.', 2, sub(xlogy(t, t), mul(t, x)));
@@ -191,10 +204,12 @@ export function klDiv(
   target: Tensor,
   { reduction = 'mean', logTarget = false }: { reduction?: LossReduction | 'batchmean'; logTarget?: boolean } = {},
 ): Tensor {
-  checkPair('klDiv', prediction, target, true);
-  const terms = apply(logTarget ? klLog : kl, [prediction, target]);
-  if (reduction === 'batchmean') return apply(scale, [sum(terms)], [1 / Math.max(1, prediction.shape[0] ?? 1)]);
-  return reduceLoss('klDiv', terms, reduction);
+  return composed(() => {
+    checkPair('klDiv', prediction, target, true);
+    const terms = apply(logTarget ? klLog : kl, [prediction, target]);
+    if (reduction === 'batchmean') return apply(scale, [sum(terms)], [1 / Math.max(1, prediction.shape[0] ?? 1)]);
+    return reduceLoss('klDiv', terms, reduction);
+  });
 }
 
 const poisson = op('poissonNllLoss', 'exp(x) - t x.', 2, sub(exp(x), mul(t, x)));
@@ -217,10 +232,12 @@ export function poissonNllLoss(
     eps = 1e-8,
   }: LossOptions & { logInput?: boolean; full?: boolean; eps?: number } = {},
 ): Tensor {
-  checkPair('poissonNllLoss', prediction, target, true);
-  let terms = logInput ? apply(poisson, [prediction, target]) : apply(poissonRate, [prediction, target], [eps]);
-  if (full) terms = apply(plus, [terms, apply(stirling, [target])]);
-  return reduceLoss('poissonNllLoss', terms, reduction);
+  return composed(() => {
+    checkPair('poissonNllLoss', prediction, target, true);
+    let terms = logInput ? apply(poisson, [prediction, target]) : apply(poissonRate, [prediction, target], [eps]);
+    if (full) terms = apply(plus, [terms, apply(stirling, [target])]);
+    return reduceLoss('poissonNllLoss', terms, reduction);
+  });
 }
 const plus = op('add', 'a + b.', 2, add(x, t));
 
@@ -234,19 +251,21 @@ export function gaussianNllLoss(
   variance: TensorLike,
   { reduction = 'mean', full = false, eps = 1e-6 }: LossOptions & { full?: boolean; eps?: number } = {},
 ): Tensor {
-  checkPair('gaussianNllLoss', prediction, target, true);
-  let v = variance;
-  if (typeof v === 'object' && 'shape' in v) {
-    if (anyOf('gaussianNllLoss', negative, v))
-      throw new ValueError('gaussianNllLoss: the variance has negative entries; variances are at least 0');
-    if (v.ndim === prediction.ndim - 1) v = unsqueeze(v, -1);
-    // the floor changes the value alone: gradients pass as if it were not there
-    const from = v;
-    v = apply(plus, [from, noGrad(() => apply(raise, [from], [eps]))]);
-  }
-  let terms = apply(gaussian, [prediction, target, v]);
-  if (full) terms = apply(shift, [terms], [0.5 * Math.log(2 * Math.PI)]);
-  return reduceLoss('gaussianNllLoss', terms, reduction);
+  return composed(() => {
+    checkPair('gaussianNllLoss', prediction, target, true);
+    let v = variance;
+    if (typeof v === 'object' && 'shape' in v) {
+      if (anyOf('gaussianNllLoss', negative, v))
+        throw new ValueError('gaussianNllLoss: the variance has negative entries; variances are at least 0');
+      if (v.ndim === prediction.ndim - 1) v = unsqueeze(v, -1);
+      // the floor changes the value alone: gradients pass as if it were not there
+      const from = v;
+      v = apply(plus, [from, noGrad(() => apply(raise, [from], [eps]))]);
+    }
+    let terms = apply(gaussian, [prediction, target, v]);
+    if (full) terms = apply(shift, [terms], [0.5 * Math.log(2 * Math.PI)]);
+    return reduceLoss('gaussianNllLoss', terms, reduction);
+  });
 }
 
 const hinge = op(
@@ -261,8 +280,10 @@ export function hingeEmbeddingLoss(
   target: Tensor,
   { reduction = 'mean', margin = 1 }: LossOptions & { margin?: number } = {},
 ): Tensor {
-  checkPair('hingeEmbeddingLoss', prediction, target, true);
-  return reduceLoss('hingeEmbeddingLoss', apply(hinge, [prediction, target], [margin]), reduction);
+  return composed(() => {
+    checkPair('hingeEmbeddingLoss', prediction, target, true);
+    return reduceLoss('hingeEmbeddingLoss', apply(hinge, [prediction, target], [margin]), reduction);
+  });
 }
 
 const ranking = op('marginRankingLoss', 'max(0, -t (a - b) + m).', 3, max(add(mul(neg(w), sub(x, t)), param(0)), 0));
@@ -273,15 +294,19 @@ export function marginRankingLoss(
   target: Tensor,
   { reduction = 'mean', margin = 0 }: LossOptions & { margin?: number } = {},
 ): Tensor {
-  checkPair('marginRankingLoss', x1, x2, true);
-  return reduceLoss('marginRankingLoss', apply(ranking, [x1, x2, target], [margin]), reduction);
+  return composed(() => {
+    checkPair('marginRankingLoss', x1, x2, true);
+    return reduceLoss('marginRankingLoss', apply(ranking, [x1, x2, target], [margin]), reduction);
+  });
 }
 
 const softMargin = op('softMarginLoss', 'log(1 + exp(-t x)).', 2, softplus(neg(mul(t, x))));
 /** log(1 + exp(-t x)) for targets 1 and -1. */
 export function softMarginLoss(prediction: Tensor, target: Tensor, { reduction = 'mean' }: LossOptions = {}): Tensor {
-  checkPair('softMarginLoss', prediction, target, true);
-  return reduceLoss('softMarginLoss', apply(softMargin, [prediction, target]), reduction);
+  return composed(() => {
+    checkPair('softMarginLoss', prediction, target, true);
+    return reduceLoss('softMarginLoss', apply(softMargin, [prediction, target]), reduction);
+  });
 }
 
 const multiSoft = op(
@@ -296,9 +321,11 @@ export function multilabelSoftMarginLoss(
   target: Tensor,
   { reduction = 'mean', weight = null }: BinaryOptions = {},
 ): Tensor {
-  checkPair('multilabelSoftMarginLoss', prediction, target);
-  const terms = apply(multiSoft, [prediction, target]);
-  return reduceLoss('multilabelSoftMarginLoss', mean(weight === null ? terms : apply(times, [terms, weight]), { dim: -1 }), reduction);
+  return composed(() => {
+    checkPair('multilabelSoftMarginLoss', prediction, target);
+    const terms = apply(multiSoft, [prediction, target]);
+    return reduceLoss('multilabelSoftMarginLoss', mean(weight === null ? terms : apply(times, [terms, weight]), { dim: -1 }), reduction);
+  });
 }
 
 const cosine = op('cosine', 'a b / √(a² b²).', 3, div(x, sqrt(mul(t, w))));
@@ -315,15 +342,17 @@ export function cosineEmbeddingLoss(
   target: Tensor,
   { reduction = 'mean', margin = 0 }: LossOptions & { margin?: number } = {},
 ): Tensor {
-  checkPair('cosineEmbeddingLoss', x1, x2, true);
-  if (target.ndim !== x1.ndim - 1)
-    throw new ShapeError(
-      `cosineEmbeddingLoss: the inputs are ${show(x1.shape)}, so the target needs ${x1.ndim - 1} dimension(s), got ${show(target.shape)}`,
-    );
-  const eps = 1e-12;
-  const dot = (a: Tensor, b: Tensor): Tensor => sum(apply(times, [a, b]), { dim: -1 });
-  const c = apply(cosine, [dot(x1, x2), apply(shift, [dot(x1, x1)], [eps]), apply(shift, [dot(x2, x2)], [eps])]);
-  return reduceLoss('cosineEmbeddingLoss', apply(cosineTerm, [c, target], [margin]), reduction);
+  return composed(() => {
+    checkPair('cosineEmbeddingLoss', x1, x2, true);
+    if (target.ndim !== x1.ndim - 1)
+      throw new ShapeError(
+        `cosineEmbeddingLoss: the inputs are ${show(x1.shape)}, so the target needs ${x1.ndim - 1} dimension(s), got ${show(target.shape)}`,
+      );
+    const eps = 1e-12;
+    const dot = (a: Tensor, b: Tensor): Tensor => sum(apply(times, [a, b]), { dim: -1 });
+    const c = apply(cosine, [dot(x1, x2), apply(shift, [dot(x1, x1)], [eps]), apply(shift, [dot(x2, x2)], [eps])]);
+    return reduceLoss('cosineEmbeddingLoss', apply(cosineTerm, [c, target], [margin]), reduction);
+  });
 }
 
 const power = op('powerDistance', '|a - b + ε|^p.', 2, pow(abs(add(sub(x, t), param(0))), param(1)));
@@ -343,10 +372,12 @@ export function tripletMarginLoss(
     swap = false,
   }: LossOptions & { margin?: number; p?: number; eps?: number; swap?: boolean } = {},
 ): Tensor {
-  checkPair('tripletMarginLoss', anchor, positive, true);
-  const d = (a: Tensor, b: Tensor): Tensor => apply(root, [sum(apply(power, [a, b], [eps, p]), { dim: -1 })], [1 / p]);
-  const near = d(anchor, positive);
-  let far = d(anchor, negative);
-  if (swap) far = apply(smaller, [far, d(positive, negative)]);
-  return reduceLoss('tripletMarginLoss', apply(triplet, [near, far], [margin]), reduction);
+  return composed(() => {
+    checkPair('tripletMarginLoss', anchor, positive, true);
+    const d = (a: Tensor, b: Tensor): Tensor => apply(root, [sum(apply(power, [a, b], [eps, p]), { dim: -1 })], [1 / p]);
+    const near = d(anchor, positive);
+    let far = d(anchor, negative);
+    if (swap) far = apply(smaller, [far, d(positive, negative)]);
+    return reduceLoss('tripletMarginLoss', apply(triplet, [near, far], [margin]), reduction);
+  });
 }

@@ -1,6 +1,7 @@
 // Losses with a margin over classes: multi-class and multi-label hinges, and triplets with a distance of one's own.
 
 import { DTypeError, ShapeError, ValueError } from '../runtime/errors.ts';
+import { composed } from '../runtime/memory.ts';
 import { isFloating } from '../tensor/dtype.ts';
 import { sameShape, show } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -48,18 +49,20 @@ export function multiMarginLoss(
   target: Tensor,
   { p = 1, margin = 1, weight = null, reduction = 'mean' }: LossOptions & { p?: number; margin?: number; weight?: Tensor | null } = {},
 ): Tensor {
-  const name = 'multiMarginLoss';
-  if (p !== 1 && p !== 2) throw new ValueError(`${name}: p is ${p}; use 1 or 2`);
-  const { rows, labels, N, C } = rowsOf(name, x, target, false);
-  if (weight !== null && !sameShape(weight.shape, [C])) throw new ShapeError(`${name}: weight is ${show(weight.shape)}; expected [${C}]`);
-  const y = reshape(classIndex(name, labels, C, null), [N, 1]);
-  let terms = apply(hinge, [gather(rows, 1, y), rows], [margin]);
-  if (p === 2) terms = pow(terms, 2);
-  // the class itself costs nothing
-  terms = mul(terms, to(ne(y, arange(C)), x.dtype));
-  let losses = mul(sum(terms, { dim: 1 }), 1 / C);
-  if (weight !== null) losses = mul(losses, indexSelect(weight, 0, reshape(y, [N])));
-  return reduceLoss(name, x.ndim < 2 ? reshape(losses, []) : losses, reduction);
+  return composed(() => {
+    const name = 'multiMarginLoss';
+    if (p !== 1 && p !== 2) throw new ValueError(`${name}: p is ${p}; use 1 or 2`);
+    const { rows, labels, N, C } = rowsOf(name, x, target, false);
+    if (weight !== null && !sameShape(weight.shape, [C])) throw new ShapeError(`${name}: weight is ${show(weight.shape)}; expected [${C}]`);
+    const y = reshape(classIndex(name, labels, C, null), [N, 1]);
+    let terms = apply(hinge, [gather(rows, 1, y), rows], [margin]);
+    if (p === 2) terms = pow(terms, 2);
+    // the class itself costs nothing
+    terms = mul(terms, to(ne(y, arange(C)), x.dtype));
+    let losses = mul(sum(terms, { dim: 1 }), 1 / C);
+    if (weight !== null) losses = mul(losses, indexSelect(weight, 0, reshape(y, [N])));
+    return reduceLoss(name, x.ndim < 2 ? reshape(losses, []) : losses, reduction);
+  });
 }
 
 const pairHinge: ElementwiseOp = {
@@ -75,20 +78,22 @@ const pairHinge: ElementwiseOp = {
  * to the first -1.
  */
 export function multilabelMarginLoss(x: Tensor, target: Tensor, { reduction = 'mean' }: LossOptions = {}): Tensor {
-  const name = 'multilabelMarginLoss';
-  const { rows, labels, N, C } = rowsOf(name, x, target, true);
-  const listed = cumprod(to(ge(labels, 0), 'int64'), 1); // 1 before the first -1
-  const y = classIndex(name, mul(labels, listed), C, null);
-  const counts = scatterAdd(zeros([N, C], { dtype: 'int64' }), 1, y, listed);
-  const other = to(eq(counts, 0), x.dtype);
-  const terms = apply(pairHinge, [
-    unsqueeze(gather(rows, 1, y), 2),
-    unsqueeze(rows, 1),
-    unsqueeze(to(listed, x.dtype), 2),
-    unsqueeze(other, 1),
-  ]);
-  const losses = mul(sum(terms, { dim: [1, 2] }), 1 / C);
-  return reduceLoss(name, x.ndim < 2 ? reshape(losses, []) : losses, reduction);
+  return composed(() => {
+    const name = 'multilabelMarginLoss';
+    const { rows, labels, N, C } = rowsOf(name, x, target, true);
+    const listed = cumprod(to(ge(labels, 0), 'int64'), 1); // 1 before the first -1
+    const y = classIndex(name, mul(labels, listed), C, null);
+    const counts = scatterAdd(zeros([N, C], { dtype: 'int64' }), 1, y, listed);
+    const other = to(eq(counts, 0), x.dtype);
+    const terms = apply(pairHinge, [
+      unsqueeze(gather(rows, 1, y), 2),
+      unsqueeze(rows, 1),
+      unsqueeze(to(listed, x.dtype), 2),
+      unsqueeze(other, 1),
+    ]);
+    const losses = mul(sum(terms, { dim: [1, 2] }), 1 / C);
+    return reduceLoss(name, x.ndim < 2 ? reshape(losses, []) : losses, reduction);
+  });
 }
 
 export interface TripletDistanceOptions {
@@ -115,9 +120,11 @@ export function tripletMarginWithDistanceLoss(
   negative: Tensor,
   { distanceFunction = null, margin = 1, swap = false, reduction = 'mean' }: TripletDistanceOptions = {},
 ): Tensor {
-  const d = distanceFunction ?? ((a: Tensor, b: Tensor) => pairwiseDistance(a, b));
-  const near = d(anchor, positive);
-  let far = d(anchor, negative);
-  if (swap) far = minimum(far, d(positive, negative));
-  return reduceLoss('tripletMarginWithDistanceLoss', apply(tripletHinge, [near, far], [margin]), reduction);
+  return composed(() => {
+    const d = distanceFunction ?? ((a: Tensor, b: Tensor) => pairwiseDistance(a, b));
+    const near = d(anchor, positive);
+    let far = d(anchor, negative);
+    if (swap) far = minimum(far, d(positive, negative));
+    return reduceLoss('tripletMarginWithDistanceLoss', apply(tripletHinge, [near, far], [margin]), reduction);
+  });
 }

@@ -4,6 +4,7 @@
 import { isGradEnabled, noGrad } from '../autograd/mode.ts';
 import { mustRecord, record } from '../autograd/node.ts';
 import { DTypeError, ShapeError, ValueError } from '../runtime/errors.ts';
+import { composed } from '../runtime/memory.ts';
 import { I, run } from '../runtime/runtime.ts';
 import { dtypeCode } from '../tensor/dtype.ts';
 import { numelOf, type Shape, sameShape, show } from '../tensor/shape.ts';
@@ -386,31 +387,33 @@ export function instanceNorm(
     eps = 1e-5,
   }: InstanceNormOptions = {},
 ): Tensor {
-  const name = 'instanceNorm';
-  if (x.ndim < 3) throw new ShapeError(`${name}: x is ${show(x.shape)}; expected [N, C, L], [N, C, H, W] or [N, C, D, H, W]`);
-  const [N, C] = x.shape;
-  const n = numelOf(x.shape.slice(2));
-  if (!useInputStats) {
-    if (runningMean === null || runningVar === null)
-      throw new ValueError(`${name}: without useInputStats, runningMean and runningVar are needed; give both`);
-    return batchNorm(x, runningMean, runningVar, { weight, bias, eps });
-  }
-  if (n === 1)
-    throw new ValueError(`${name}: x ${show(x.shape)} has one value per channel and sample, which has no variance; use larger inputs`);
-  checkFloats(name, x, { weight, bias, runningMean, runningVar });
-  for (const [what, t] of Object.entries({ weight, bias, runningMean, runningVar })) checkVector(name, what, t, C);
-  const y = rowNorm(name, { rows: N * C, n, inner: Math.max(n, 1), period: C, eps, centred: true }, x, weight, bias);
-  if (runningMean !== null || runningVar !== null)
-    noGrad(() => {
-      const rows = reshape(x, [N, C, n]);
-      const mu = mean(rows, { dim: 2, keepdim: true });
-      if (runningMean !== null) copy_(runningMean, lerp(runningMean, mean(reshape(mu, [N, C]), 0), momentum));
-      if (runningVar !== null) {
-        const unbiased = mul(mean(square(sub(rows, mu)), { dim: [0, 2] }), n / (n - 1));
-        copy_(runningVar, lerp(runningVar, unbiased, momentum));
-      }
-    });
-  return y;
+  return composed(() => {
+    const name = 'instanceNorm';
+    if (x.ndim < 3) throw new ShapeError(`${name}: x is ${show(x.shape)}; expected [N, C, L], [N, C, H, W] or [N, C, D, H, W]`);
+    const [N, C] = x.shape;
+    const n = numelOf(x.shape.slice(2));
+    if (!useInputStats) {
+      if (runningMean === null || runningVar === null)
+        throw new ValueError(`${name}: without useInputStats, runningMean and runningVar are needed; give both`);
+      return batchNorm(x, runningMean, runningVar, { weight, bias, eps });
+    }
+    if (n === 1)
+      throw new ValueError(`${name}: x ${show(x.shape)} has one value per channel and sample, which has no variance; use larger inputs`);
+    checkFloats(name, x, { weight, bias, runningMean, runningVar });
+    for (const [what, t] of Object.entries({ weight, bias, runningMean, runningVar })) checkVector(name, what, t, C);
+    const y = rowNorm(name, { rows: N * C, n, inner: Math.max(n, 1), period: C, eps, centred: true }, x, weight, bias);
+    if (runningMean !== null || runningVar !== null)
+      noGrad(() => {
+        const rows = reshape(x, [N, C, n]);
+        const mu = mean(rows, { dim: 2, keepdim: true });
+        if (runningMean !== null) copy_(runningMean, lerp(runningMean, mean(reshape(mu, [N, C]), 0), momentum));
+        if (runningVar !== null) {
+          const unbiased = mul(mean(square(sub(rows, mu)), { dim: [0, 2] }), n / (n - 1));
+          copy_(runningVar, lerp(runningVar, unbiased, momentum));
+        }
+      });
+    return y;
+  });
 }
 
 /**
@@ -422,14 +425,16 @@ export function localResponseNorm(
   size: number,
   { alpha = 1e-4, beta = 0.75, k = 1 }: { alpha?: number; beta?: number; k?: number } = {},
 ): Tensor {
-  const name = 'localResponseNorm';
-  if (x.ndim < 3) throw new ShapeError(`${name}: x is ${show(x.shape)}; expected [N, C, ...] with at least 3 dimensions`);
-  if (!Number.isInteger(size) || size < 1) throw new ValueError(`${name}: size ${size} must be a whole number of at least 1`);
-  checkFloats(name, x, {});
-  if (x.numel === 0) return x;
-  const [N, C] = x.shape;
-  const before = Math.floor(size / 2);
-  const squares = pad(reshape(square(x), [N, C, x.numel / (N * C)]), [0, 0, before, size - 1 - before]);
-  const means = reshape(avgPool2d(squares, [size, 1], { stride: 1 }), x.shape);
-  return div(x, pow(add(mul(means, alpha), k), beta));
+  return composed(() => {
+    const name = 'localResponseNorm';
+    if (x.ndim < 3) throw new ShapeError(`${name}: x is ${show(x.shape)}; expected [N, C, ...] with at least 3 dimensions`);
+    if (!Number.isInteger(size) || size < 1) throw new ValueError(`${name}: size ${size} must be a whole number of at least 1`);
+    checkFloats(name, x, {});
+    if (x.numel === 0) return x;
+    const [N, C] = x.shape;
+    const before = Math.floor(size / 2);
+    const squares = pad(reshape(square(x), [N, C, x.numel / (N * C)]), [0, 0, before, size - 1 - before]);
+    const means = reshape(avgPool2d(squares, [size, 1], { stride: 1 }), x.shape);
+    return div(x, pow(add(mul(means, alpha), k), beta));
+  });
 }

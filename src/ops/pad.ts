@@ -2,6 +2,7 @@
 
 import { mustRecord, record } from '../autograd/node.ts';
 import { DTypeError, IndexError, ShapeError, ValueError } from '../runtime/errors.ts';
+import { composed } from '../runtime/memory.ts';
 import { show } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { to } from './cast.ts';
@@ -66,27 +67,29 @@ const sources: Record<Exclude<PadMode, 'constant'>, (i: number, n: number) => nu
  * or circular pad is longer than the dimension allows.
  */
 export function pad(x: Tensor, pad_: readonly number[], { mode = 'constant', value = 0 }: PadOptions = {}): Tensor {
-  const around = pairs(x, pad_);
-  if (mode === 'constant') return padConstant(x, around, value ?? 0);
-  if (!Object.hasOwn(sources, mode))
-    throw new ValueError(
-      `pad: mode '${String(mode)}' is unknown; use 'constant', ${Object.keys(sources)
-        .map((m) => `'${m}'`)
-        .join(', ')}`,
-    );
-  let out = x;
-  around.forEach(([a, b], d) => {
-    if (a === 0 && b === 0) return;
-    const n = x.shape[d];
-    const most = mode === 'reflect' ? n - 1 : mode === 'circular' ? n : Number.POSITIVE_INFINITY;
-    if (Math.max(a, b) > most || n + a + b < 0 || n === 0)
-      throw new ShapeError(
-        `pad: pads ${a} and ${b} do not fit mode '${mode}' for dimension ${d} of shape ${show(x.shape)}; at most ${most}`,
+  return composed(() => {
+    const around = pairs(x, pad_);
+    if (mode === 'constant') return padConstant(x, around, value ?? 0);
+    if (!Object.hasOwn(sources, mode))
+      throw new ValueError(
+        `pad: mode '${String(mode)}' is unknown; use 'constant', ${Object.keys(sources)
+          .map((m) => `'${m}'`)
+          .join(', ')}`,
       );
-    const at = BigInt64Array.from({ length: n + a + b }, (_, i) => BigInt(sources[mode](i - a, n)));
-    out = indexSelect(out, d, fromTyped(at, [at.length]));
+    let out = x;
+    around.forEach(([a, b], d) => {
+      if (a === 0 && b === 0) return;
+      const n = x.shape[d];
+      const most = mode === 'reflect' ? n - 1 : mode === 'circular' ? n : Number.POSITIVE_INFINITY;
+      if (Math.max(a, b) > most || n + a + b < 0 || n === 0)
+        throw new ShapeError(
+          `pad: pads ${a} and ${b} do not fit mode '${mode}' for dimension ${d} of shape ${show(x.shape)}; at most ${most}`,
+        );
+      const at = BigInt64Array.from({ length: n + a + b }, (_, i) => BigInt(sources[mode](i - a, n)));
+      out = indexSelect(out, d, fromTyped(at, [at.length]));
+    });
+    return out === x ? clone(x) : out;
   });
-  return out === x ? clone(x) : out;
 }
 
 /** As pad with mode 'constant'. */

@@ -185,6 +185,12 @@ export function maxPool2dWithIndices(x: Tensor, kernelSize: Size, options: MaxPo
   return { values: y, indices: copy(index, 'int64') };
 }
 
+/** The values alone. */
+export function valuesOf({ values, indices }: ValuesAndIndices): Tensor {
+  indices.dispose();
+  return values;
+}
+
 function avgForward(name: string, q: Geometry, x: Tensor): Tensor {
   const y = empty(q.out, x.dtype);
   if (y.numel > 0) runPool(name, 7, q, dense(x), y, null);

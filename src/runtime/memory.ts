@@ -31,6 +31,25 @@ export function collecting<T>(list: Disposable[], fn: () => T): T {
   }
 }
 
+const disposable = (v: unknown): v is Disposable => (typeof v === 'object' || typeof v === 'function') && v !== null && 'dispose' in v;
+
+/**
+ * Runs an operation that is composed of others and drops the handles that it made on the way, so that their memory returns at once where the
+ * graph saved nothing of it. The result is a tensor, or an object or list of tensors.
+ */
+export function composed<T>(fn: () => T): T {
+  const made: Disposable[] = [];
+  const outer = current;
+  const result = collecting(made, fn);
+  const results = new Set<unknown>(disposable(result) ? [result] : Object.values(result as object));
+  for (const h of made) {
+    // nodes of the graph stay: they hold what backward needs
+    if ('storage' in h && !results.has(h) && h.kept !== true) h.dispose();
+    else if (outer !== null) outer.push(h);
+  }
+  return result;
+}
+
 function keepWhatIsReachable(value: unknown, keep: Set<unknown>, depth = 0): void {
   if (value === null || (typeof value !== 'object' && typeof value !== 'function') || keep.has(value)) return;
   keep.add(value);

@@ -183,3 +183,37 @@ test('cdist: gradients with createGraph are those of the fused backward, for eve
     fused.forEach((g, i) => expect(Math.max(...numbers((g as ft.Tensor).sub(composed[i] as ft.Tensor).abs()))).toBeLessThan(1e-9));
   }
 });
+
+describe('composed functions keep no memory beside what their graph saved', () => {
+  const x = ft.randn([4, 8, 12, 12]).requiresGrad_();
+  const y = ft.randn([4, 8, 12, 12]);
+  const conv = new nn.Conv2d(8, 4, 3, { padding: 1, paddingMode: 'reflect' });
+  const cases: Record<string, () => ft.Tensor> = {
+    interpolate: () => F.interpolate(x, { scaleFactor: 2, mode: 'bicubic' }),
+    gridSample: () => F.gridSample(x, F.affineGrid(ft.ones([4, 2, 3]), [4, 8, 6, 6])),
+    adaptiveAvgPool2d: () => F.adaptiveAvgPool2d(x, 5),
+    adaptiveMaxPool2d: () => F.adaptiveMaxPool2d(x, 5),
+    localResponseNorm: () => F.localResponseNorm(x, 3),
+    unfold: () => F.unfold(x, 3),
+    conv3d: () => F.conv3d(x.unsqueeze(1), ft.ones([2, 1, 3, 3, 3])),
+    cosineSimilarity: () => F.cosineSimilarity(x, y),
+    mseLoss: () => F.mseLoss(x, y),
+    'padded Conv2d': () => conv(x),
+  };
+  for (const [name, fn] of Object.entries(cases))
+    test(name, () => {
+      const step = (): void => {
+        const out = fn();
+        const total = out.sum();
+        total.backward();
+        for (const t of [x, conv.weight, conv.bias as ft.Tensor]) t.clearGrad();
+        out.dispose();
+        total.dispose();
+      };
+      step();
+      const before = ft.memory().live;
+      for (let i = 0; i < 5; i++) step();
+      // made by the test itself: kernels and grids of a few KiB
+      expect(ft.memory().live - before).toBeLessThan(5 * 16384);
+    });
+});
