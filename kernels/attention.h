@@ -28,7 +28,8 @@ template <class T> struct Attention {
   i64 B, H, HK, L, S, E, EV;  // HK heads of keys and values serve H heads of queries
   T scale;
   bool causal;
-  T keep, share;  // probability to keep a weight, and 1 / keep
+  T share;    // what a kept weight is multiplied with: 1 / (1 - dropout)
+  u32 bound;  // of the draws that keep it
   Philox random;
   Rows<T> q, k, v, out;
   T* lse;
@@ -38,12 +39,12 @@ template <class T> struct Attention {
 
   explicit Attention(const double* w)
       : B(integer(w[3])), H(integer(w[4])), HK(integer(w[5])), L(integer(w[6])), S(integer(w[7])), E(integer(w[8])), EV(integer(w[9])),
-        scale(T(w[10])), causal(w[11] != 0), keep(T(1 - w[12])), share(w[12] < 1 ? T(1 / (1 - w[12])) : T(0)), random(w + 13), q(w + 17),
+        scale(T(w[10])), causal(w[11] != 0), share(w[12] < 1 ? T(1 / (1 - w[12])) : T(0)), bound(bernoulli_bound(1 - w[12])), random(w + 13), q(w + 17),
         k(w + 21), v(w + 25), out(w + 29), lse(ptr<T>(w[33])), mask(ptr(w[34])), mask_kind(static_cast<i32>(w[35])), mask_batch(integer(w[36])),
         mask_head(integer(w[37])), mask_row(integer(w[38])), mask_column(integer(w[39])) {}
 
   INLINE i64 key_head(i64 h) const { return h / (H / HK); }
-  INLINE bool dropping() const { return keep < T(1); }
+  INLINE bool dropping() const { return bound < (1u << 24); }
 
   // Hides what the mask and causality hide of the scores s[0 … n) of query i and keys j0 … j0 + n.
   NOINLINE void mask_scores(T* s, i64 b, i64 h, i64 i, i64 j0, i64 n) const {
@@ -64,7 +65,7 @@ template <class T> struct Attention {
     u64 at = u64(((b * H + h) * L + i) * S + j0);
     for (i64 j = 0; j < n;) {
       const PhiloxBlock block = random.block(at >> 2);
-      for (u64 lane = at & 3; lane < 4 && j < n; lane++, j++, at++) f[j] = unit24(block.lane[lane]) < f32(keep) ? share : T(0);
+      for (u64 lane = at & 3; lane < 4 && j < n; lane++, j++, at++) f[j] = (block.lane[lane] >> 8) < bound ? share : T(0);
     }
   }
 

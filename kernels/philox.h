@@ -86,4 +86,7 @@ struct Philox {
 // Uniform in [0, 1) from the upper 24 bits.
 INLINE f32 unit24(u32 x) { return f32(x >> 8) * 0x1p-24f; }
 
+// unit24(x) < p as a comparison of integers: x >> 8 < bernoulli_bound(p), for p in [0, 1].
+INLINE u32 bernoulli_bound(f64 p) { return u32(__builtin_ceil(p * 0x1p24)); }
+
 }  // namespace fathom
