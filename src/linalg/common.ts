@@ -84,6 +84,14 @@ export function toHost(name: string, A: Tensor): HostMatrices {
   return { batch, count: numelOf(batch), rows, columns, at: (i) => data.subarray(i * size, (i + 1) * size) };
 }
 
+/** A matrix over the power of two next to its largest element (1 for zero matrices): squares neither overflow nor vanish, and nothing is rounded. */
+export function scaled(a: Float64Array): { a: Float64Array; scale: number } {
+  const largest = a.reduce((s, v) => Math.max(s, Math.abs(v)), 0);
+  if (largest === 0) return { a, scale: 1 };
+  const scale = 2 ** Math.max(-1000, Math.min(1000, Math.floor(Math.log2(largest))));
+  return { a: a.map((v) => v / scale), scale };
+}
+
 /** Host results as a tensor of `dtype`. */
 export function fromHost(data: Float64Array, shape: Shape, dtype: DType): Tensor {
   const t = fromTyped(data, shape);

@@ -1,6 +1,5 @@
-// Eigenvalues and eigenvectors (ml-matrix on the host, in double precision): symmetric matrices, and general ones with complex results as pairs of real tensors.
+// Eigenvalues and eigenvectors on the host, in double precision: symmetric matrices, and general ones with complex results as pairs of real tensors.
 
-import { EigenvalueDecomposition } from 'ml-matrix';
 import { mustRecord, record } from '../autograd/node.ts';
 import { diagEmbed } from '../ops/create-more.ts';
 import { add, div, mul, neg, square, sub } from '../ops/elementwise.ts';
@@ -8,11 +7,13 @@ import { cat } from '../ops/join.ts';
 import { matmul } from '../ops/matmul.ts';
 import { sum } from '../ops/reduce.ts';
 import { narrow, unsqueeze } from '../ops/view.ts';
-import { ValueError } from '../runtime/errors.ts';
+import { LinAlgError, ValueError } from '../runtime/errors.ts';
+import { show } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { checkSquare, fromHost, identityLike, mT, toHost } from './common.ts';
+import { batchOf, checkSquare, fromHost, identityLike, matrixName, mT, scaled, toHost } from './common.ts';
+import { generalEigen } from './real-schur.ts';
 import { solve } from './solve.ts';
-import { rowsOf, writeMatrix } from './svd.ts';
+import { symmetricEigen } from './symmetric-eigen.ts';
 
 export interface EighOptions {
   /** Which triangle of the symmetric A is read: 'L' the lower one, 'U' the upper one. */
@@ -30,6 +31,11 @@ function symmetric(a: Float64Array, n: number, upper: boolean): Float64Array {
   return out;
 }
 
+const doesNotConverge = (name: string, index: number, A: Tensor): LinAlgError =>
+  new LinAlgError(
+    `${name}: the eigenvalues of ${matrixName(index, batchOf(A))} of A (shape ${show(A.shape)}) do not converge; change its elements by a small relative amount`,
+  );
+
 /** A = V diag(w) Vᵀ for symmetric A [..., n, n]: eigenvalues w [..., n] rising, orthonormal columns V. The gradient through V needs distinct eigenvalues. */
 export function eigh(A: Tensor, { UPLO = 'L' }: EighOptions = {}): { eigenvalues: Tensor; eigenvectors: Tensor } {
   checkSquare('eigh', A);
@@ -39,9 +45,14 @@ export function eigh(A: Tensor, { UPLO = 'L' }: EighOptions = {}): { eigenvalues
   const w = new Float64Array(host.count * n);
   const v = new Float64Array(host.count * n * n);
   for (let b = 0; b < host.count && n > 0; b++) {
-    const d = new EigenvalueDecomposition(rowsOf(symmetric(host.at(b), n, UPLO === 'U'), n, n), { assumeSymmetric: true });
-    w.set(d.realEigenvalues, b * n);
-    writeMatrix(v, b * n * n, d.eigenvectorMatrix, n, n);
+    const { a, scale } = scaled(symmetric(host.at(b), n, UPLO === 'U'));
+    const d = symmetricEigen(a, n);
+    if (d === null) throw doesNotConverge('eigh', b, A);
+    w.set(
+      d.values.map((x) => x * scale),
+      b * n,
+    );
+    for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) v[(b * n + i) * n + j] = d.vectors[j * n + i];
   }
   const W = fromHost(w, [...host.batch, n], A.dtype);
   const V = fromHost(v, A.shape, A.dtype);
@@ -96,26 +107,19 @@ export function eig(A: Tensor): { eigenvalues: ComplexPair; eigenvectors: Comple
   const parts = Array.from({ length: 4 }, (_, i) => new Float64Array(host.count * n * (i < 2 ? 1 : n)));
   const [wr, wi, vr, vi] = parts;
   for (let b = 0; b < host.count && n > 0; b++) {
-    const d = new EigenvalueDecomposition(rowsOf(host.at(b), n, n));
-    const [re, im] = [d.realEigenvalues, d.imaginaryEigenvalues];
-    wr.set(re, b * n);
-    wi.set(im, b * n);
-    const V = d.eigenvectorMatrix;
-    const at = (i: number, j: number): number => b * n * n + i * n + j;
-    for (let j = 0; j < n; j++) {
-      // a conjugate pair stores the real part in its first column and the imaginary part in its second
-      const pair = im[j] > 0 && j + 1 < n;
-      let length = 0;
-      for (let i = 0; i < n; i++) length = Math.hypot(length, V.get(i, j), pair ? V.get(i, j + 1) : 0);
-      for (let i = 0; i < n; i++) {
-        vr[at(i, j)] = V.get(i, j) / length;
-        if (!pair) continue;
-        vi[at(i, j)] = V.get(i, j + 1) / length;
-        vr[at(i, j + 1)] = vr[at(i, j)];
-        vi[at(i, j + 1)] = -vi[at(i, j)];
-      }
-      if (pair) j++;
-    }
+    const { a, scale } = scaled(host.at(b));
+    const d = generalEigen(a, n);
+    if (d === null) throw doesNotConverge('eig', b, A);
+    wr.set(
+      d.re.map((v) => v * scale),
+      b * n,
+    );
+    wi.set(
+      d.im.map((v) => v * scale),
+      b * n,
+    );
+    vr.set(d.vr, b * n * n);
+    vi.set(d.vi, b * n * n);
   }
   const [Wr, Wi] = [wr, wi].map((x) => fromHost(x, [...host.batch, n], A.dtype));
   const [Vr, Vi] = [vr, vi].map((x) => fromHost(x, A.shape, A.dtype));

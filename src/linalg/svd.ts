@@ -1,60 +1,23 @@
-// Singular value decomposition (ml-matrix on the host, in double precision) and its derivative.
+// Singular value decomposition and its derivative.
 
-import { Matrix, SingularValueDecomposition } from 'ml-matrix';
 import { mustRecord, record } from '../autograd/node.ts';
 import { diagEmbed } from '../ops/create-more.ts';
 import { add, div, mul, square, sub } from '../ops/elementwise.ts';
 import { matmul } from '../ops/matmul.ts';
 import { narrow, unsqueeze } from '../ops/view.ts';
-import { GradError } from '../runtime/errors.ts';
+import { GradError, LinAlgError } from '../runtime/errors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { checkMatrices, fromHost, identityLike, mT, toHost } from './common.ts';
-import { householderInPlace, reflectionProduct } from './qr.ts';
+import { checkMatrices, fromHost, type HostMatrices, identityLike, matrixName, mT, scaled, toHost } from './common.ts';
+import { completeBasis, type HostSVD, jacobiSVD } from './jacobi-svd.ts';
 
-export const rowsOf = (a: Float64Array, m: number, n: number): Matrix =>
-  new Matrix(Array.from({ length: m }, (_, i) => a.subarray(i * n, (i + 1) * n) as unknown as number[]));
-
-export function writeMatrix(to: Float64Array, at: number, M: Matrix, rows: number, columns: number): void {
-  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) to[at + i * columns + j] = M.get(i, j);
-}
-
-/** Orthonormal columns [m, k] completed to a basis [m, m]: the further columns of the product of its reflections. */
-function complete(u: Float64Array, m: number, k: number): Float64Array {
-  const a = u.slice();
-  const q = reflectionProduct(a, m, k, householderInPlace(a, m, k), m);
-  for (let i = 0; i < m; i++) for (let j = 0; j < k; j++) q[i * m + j] = u[i * k + j];
-  return q;
-}
-
-interface HostSVD {
-  /** Row-major [m, k], [k], [n, k]. */
-  u: Float64Array;
-  s: Float64Array;
-  v: Float64Array;
-}
-
-function hostSVD(a: Float64Array, m: number, n: number, vectors: boolean): HostSVD {
-  const k = Math.min(m, n);
-  const u = new Float64Array(vectors ? m * k : 0);
-  const v = new Float64Array(vectors ? n * k : 0);
-  if (k === 0) return { u, s: new Float64Array(0), v };
-  const d = new SingularValueDecomposition(rowsOf(a, m, n), {
-    computeLeftSingularVectors: vectors,
-    computeRightSingularVectors: vectors,
-    autoTranspose: true,
-  });
-  const s = Float64Array.from(d.diagonal.slice(0, k));
-  if (vectors && s[0] === 0) {
-    // any orthonormal vectors serve for the zero matrix; unit vectors give the subgradient that PyTorch has
-    for (let i = 0; i < k; i++) {
-      u[i * k + i] = 1;
-      v[i * k + i] = 1;
-    }
-  } else if (vectors) {
-    writeMatrix(u, 0, d.leftSingularVectors, m, k);
-    writeMatrix(v, 0, d.rightSingularVectors, n, k);
-  }
-  return { u, s, v };
+function decompose(name: string, host: HostMatrices, index: number, vectors: boolean): HostSVD {
+  const { a, scale } = scaled(host.at(index));
+  const d = jacobiSVD(a, host.rows, host.columns, vectors);
+  if (d === null)
+    throw new LinAlgError(
+      `${name}: the singular values of ${matrixName(index, host.batch)} of A [..., ${host.rows}, ${host.columns}] do not converge; change its elements by a small relative amount`,
+    );
+  return { ...d, s: d.s.map((v) => v * scale) };
 }
 
 export interface SVDOptions {
@@ -74,10 +37,10 @@ export function svd(A: Tensor, { fullMatrices = true }: SVDOptions = {}): { U: T
   const [mu, nv] = fullMatrices ? [m, n] : [k, k];
   const [u, s, vh] = [new Float64Array(count * m * mu), new Float64Array(count * k), new Float64Array(count * nv * n)];
   for (let b = 0; b < count; b++) {
-    const one = hostSVD(host.at(b), m, n, true);
-    u.set(mu > k ? complete(one.u, m, k) : one.u, b * m * mu);
+    const one = decompose('svd', host, b, true);
+    u.set(mu > k ? completeBasis(one.u, m, k) : one.u, b * m * mu);
     s.set(one.s, b * k);
-    const v = nv > k ? complete(one.v, n, k) : one.v;
+    const v = nv > k ? completeBasis(one.v, n, k) : one.v;
     for (let i = 0; i < n; i++) for (let j = 0; j < nv; j++) vh[(b * nv + j) * n + i] = v[i * nv + j];
   }
   const U = fromHost(u, [...batch, m, mu], A.dtype);
@@ -103,7 +66,7 @@ export function svdvals(A: Tensor): Tensor {
   const host = toHost('svdvals', A);
   const k = Math.min(host.rows, host.columns);
   const s = new Float64Array(host.count * k);
-  for (let b = 0; b < host.count; b++) s.set(hostSVD(host.at(b), host.rows, host.columns, false).s, b * k);
+  for (let b = 0; b < host.count; b++) s.set(decompose('svdvals', host, b, false).s, b * k);
   return fromHost(s, [...host.batch, k], A.dtype);
 }
 
