@@ -16,7 +16,10 @@ const outputDir = join(root, 'dist', 'kernels');
 const cacheDir = join(root, '.cache', 'kernels');
 
 const common =
-  '--target=wasm32 -std=c++17 -nostdlib -ffreestanding -O3 -fno-exceptions -fno-rtti -fno-threadsafe-statics -fvisibility=hidden -fno-math-errno -Wall -Wextra -Wno-psabi -msimd128 -mbulk-memory -mnontrapping-fptoint';
+  '--target=wasm32 -std=c++17 -nostdlib -ffreestanding -fno-exceptions -fno-rtti -fno-threadsafe-statics -fvisibility=hidden -fno-math-errno -Wall -Wextra -Wno-psabi -msimd128 -mbulk-memory -mnontrapping-fptoint';
+// Sources that no training step spends its time in are built for size: all modules together are what a page loads.
+const small = new Set('convert ctc execute linalg loops_f64 loops_i64 memory program scan sort'.split(' '));
+const levelOf = (name) => (small.has(name) || name.startsWith('math_') ? '-Os' : '-O3');
 const variants = ['relaxed', 'relaxed-threads', 'simd', 'simd-threads'];
 const PAGES = 65536;
 
@@ -160,7 +163,7 @@ export async function buildKernels({ only = variants, force = false, without = [
       const all = Object.entries(files)
         .map(([path, code]) => (path === 'simd.h' ? '' : code))
         .join('');
-      const flags = common.split(' ');
+      const flags = [...common.split(' '), levelOf(name)];
       if (variant.startsWith('relaxed') && all.includes('fma(') && !name.startsWith('math_')) flags.push('-mrelaxed-simd');
       if (variant.endsWith('-threads') || !/__atomic|__wasm_atomics__/.test(all)) flags.push('-matomics');
       const output = join(cacheDir, `${name}-${hash(tool, flags.join(' '), ...Object.entries(files).flat())}.o`);

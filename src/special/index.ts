@@ -33,7 +33,7 @@ export const gammaincc = (a: TensorLike, x: TensorLike): Tensor => igammac(a, x)
 /** Logarithm of the multivariate gamma function of dimension `p`, for x > (p - 1)/2. */
 export const multigammaln = (x: Tensor, p: number): Tensor => mvlgamma(x, p);
 
-/** Bessel function of the first kind, order 0. */
+/** Bessel function of the first kind, order 0. As in PyTorch, values beyond |x| = 5 lie up to 4.5e-7 beside the function (1e-10 from 12 on); so do those of the next three. */
 export const besselJ0 = unary('besselJ0');
 /** Bessel function of the first kind, order 1. */
 export const besselJ1 = unary('besselJ1');
