@@ -1,7 +1,7 @@
 // Checks gradients against central differences in float64: the tool for custom functions and new operations.
 
 import { grad } from '../autograd/engine.ts';
-import { enableGrad, isGradEnabled, noGrad } from '../autograd/mode.ts';
+import { enableGrad, isGradEnabled } from '../autograd/mode.ts';
 import { fromTyped } from '../ops/create.ts';
 import { alias, fill } from '../ops/raw.ts';
 import { numbersSync } from '../ops/read.ts';
@@ -100,9 +100,9 @@ class Checker {
     return resultTensors(this.name, this.fn(...this.inputs)).filter((t) => isFloating(t.dtype));
   }
 
-  /** All numbers of the results, without recording. */
+  /** All numbers of the results. Recorded as usual, because the function may take gradients itself. */
   values(): number[] {
-    return noGrad(() => this.outputs().flatMap((t) => numbersSync(t)));
+    return this.outputs().flatMap((t) => numbersSync(t));
   }
 
   /** Values with the elements of input `i` moved by `steps` (by flat position). */
