@@ -17,9 +17,14 @@ const cacheDir = join(root, '.cache', 'kernels');
 
 const common =
   '--target=wasm32 -std=c++17 -nostdlib -ffreestanding -fno-exceptions -fno-rtti -fno-threadsafe-statics -fvisibility=hidden -fno-math-errno -Wall -Wextra -Wno-psabi -msimd128 -mbulk-memory -mnontrapping-fptoint';
-// Sources that no training step spends its time in are built for size: all modules together are what a page loads.
-const small = new Set('convert ctc execute linalg loops_f64 loops_i64 memory program scan sort'.split(' '));
-const levelOf = (name) => (small.has(name) || name.startsWith('math_') ? '-Os' : '-O3');
+// What a page loads should be small. Most sources are as fast when they are built for size: they wait for memory, or their inner loops are vectors
+// written out. Products, convolutions and their relatives are not.
+const fast = new Set(
+  'attention_backward attention_forward conv conv_stencil conv_weight_grad index matmul norm optim recurrent_backward recurrent_forward softmax threads'.split(
+    ' ',
+  ),
+);
+const levelOf = (name) => (fast.has(name) ? '-O3' : '-Os');
 const variants = ['relaxed', 'relaxed-threads', 'simd', 'simd-threads'];
 const PAGES = 65536;
 
