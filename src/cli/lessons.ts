@@ -19,6 +19,14 @@ export const lessons: readonly Lesson[] = [
     load: () => import('../lessons/linear-regression.ts'),
   },
   {
+    id: '3.7',
+    name: 'weight-decay',
+    title: 'Weight Decay',
+    dataset: 'synthetic',
+    minutes: 0.1,
+    load: () => import('../lessons/weight-decay.ts'),
+  },
+  {
     id: '4.4',
     name: 'softmax-scratch',
     title: 'Softmax Regression Implementation from Scratch',

@@ -91,7 +91,7 @@ export function createProgram(environment: CliEnvironment, result: { code: numbe
     .allowExcessArguments()
     .action((word?: string) => {
       if (word === undefined) {
-        stdout.write(program.helpInformation());
+        program.outputHelp();
         return;
       }
       if (lessons.some(({ id, name }) => id === word || name === word))

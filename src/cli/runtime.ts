@@ -32,7 +32,8 @@ export const runtime: Runtime = {
     return await this.facts();
   },
   async facts() {
-    const { doctorInfo } = await import('../runtime/index.ts');
+    const { doctorInfo, threadsJoined } = await import('../runtime/index.ts');
+    await threadsJoined();
     const { device, variant, threads, hardwareThreads, memory } = doctorInfo();
     return { device, variant, threads, hardwareThreads, limit: memory.limit };
   },

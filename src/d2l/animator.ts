@@ -1,11 +1,11 @@
 // Animator: the book's older live plot of several curves.
 
-import { type Figure, lineFigure, type Point, type PointEvent } from '../plot/index.ts';
+import { type Axes, bookFormats, type Figure, lineFigure, type Point, type PointEvent } from '../plot/index.ts';
 
-export interface AnimatorOptions {
-  xlabel?: string;
-  ylabel?: string;
+export interface AnimatorOptions extends Pick<Axes, 'xlabel' | 'ylabel' | 'xlim' | 'ylim' | 'xscale' | 'yscale' | 'figsize'> {
   legend?: readonly string[];
+  /** One matplotlib format a curve, used in turn. */
+  fmts?: readonly string[];
   /** Receives every point. */
   onPoint?: (event: PointEvent) => void;
 }
@@ -36,10 +36,10 @@ export class Animator {
 
   /** The curves as a figure. */
   figure(): Figure {
-    const { xlabel, ylabel } = this.#options;
+    const { legend, onPoint, fmts = bookFormats, ...axes } = this.#options;
     return lineFigure(
-      this.lines.map((points, i) => ({ name: this.#name(i), points })),
-      { xlabel, ylabel },
+      this.lines.map((points, i) => ({ name: this.#name(i), points, format: fmts[i % fmts.length] })),
+      axes,
     );
   }
 }

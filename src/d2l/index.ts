@@ -1,5 +1,6 @@
 // The book's toolkit under its own names, in camelCase.
 
+export { type PlotOptions, plot, type ShowImagesOptions, setFigsize, showImages } from '../plot/index.ts';
 export { Animator, type AnimatorOptions } from './animator.ts';
 export { initCnn, LeNet, SoftmaxRegression } from './classifiers.ts';
 export { FashionMNIST, type FashionMNISTOptions } from './fashion-mnist.ts';

@@ -42,7 +42,9 @@ export class SyntheticRegressionData extends DataModule {
   }
 
   getDataloader(train: boolean): BatchLoader {
-    return this.getTensorloader([this.X, this.y], train, train ? { end: this.numTrain } : { start: this.numTrain });
+    return this.getTensorloader([this.X, this.y], train, {
+      indices: train ? { stop: this.numTrain } : { start: this.numTrain },
+    });
   }
 }
 

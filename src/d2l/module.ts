@@ -3,7 +3,9 @@
 import { noGrad } from '../autograd/mode.ts';
 import { DataLoader, TensorDataset } from '../data/index.ts';
 import * as nn from '../nn/index.ts';
-import { zeros } from '../ops/create.ts';
+import { randn } from '../ops/create.ts';
+import { index } from '../ops/indexing.ts';
+import type { IndexItem } from '../ops/indexing-parse.ts';
 import { numbersSync } from '../ops/read.ts';
 import { SGD } from '../optim/index.ts';
 import { ValueError } from '../runtime/errors.ts';
@@ -65,12 +67,13 @@ export abstract class Module extends nn.Module<Tensor[], Tensor> {
     if (trainer === undefined)
       throw new ValueError(`${this.constructor.name}.plot: the model has no trainer yet; plot inside trainingStep or validationStep`);
     const y = numbersSync(value.detach())[0];
-    trainer.note(key, y, { train });
-    const [x, n] = train
+    const [x, everyN] = train
       ? [trainer.trainBatchIdx / trainer.numTrainBatches, trainer.numTrainBatches / this.plotTrainPerEpoch]
       : [trainer.epoch + 1, trainer.numValBatches / this.plotValidPerEpoch];
+    const label = `${train ? 'train_' : 'val_'}${key}`;
     this.board.xlabel = 'epoch';
-    this.board.draw(x, y, `${train ? 'train_' : 'val_'}${key}`, { everyN: n });
+    const point = this.board.draw(x, y, label, { everyN });
+    trainer.note(label, y, this.board.display ? point : undefined);
   }
 
   /** The loss of a training batch. */
@@ -124,18 +127,23 @@ export abstract class Classifier extends Module {
     });
   }
 
-  /** Output shape of every layer of `net` for an input of the given shape. */
+  /** Output shape of every layer of `net` for an input of the given shape, layer by layer. */
   layerSummary(shape: Shape): { layer: string; outputShape: Shape }[] {
     const out: { layer: string; outputShape: Shape }[] = [];
     noGrad(() => {
-      let x = zeros(shape);
+      let x = randn(shape);
       for (const layer of this.net.children()) {
         x = layer(x) as Tensor;
-        out.push({ layer: layer.constructor.name, outputShape: x.shape });
+        out.push({ layer: layerName(layer), outputShape: x.shape });
       }
     });
     return out;
   }
+}
+
+/** The kind of a layer as it is shown; a lazy layer that has met its input is called what it has become. */
+export function layerName(layer: nn.AnyModule): string {
+  return layer.parameters().some(nn.isLazy) ? layer.kind : layer.kind.replace(/^Lazy/, '');
 }
 
 export interface DataModuleOptions {
@@ -147,6 +155,8 @@ export interface DataModuleOptions {
 /** What the Trainer iterates over: batches with a known number. */
 export interface BatchLoader extends AsyncIterable<Batch> {
   readonly length: number;
+  /** The first batch of a pass. */
+  first(): Promise<Batch>;
 }
 
 /** Base of the book's data sets. */
@@ -176,9 +186,9 @@ export abstract class DataModule extends HyperParameters {
     return this.getDataloader(false);
   }
 
-  /** Batches from tensors that share their first dimension; `start` and `end` choose rows. */
-  getTensorloader(tensors: readonly Tensor[], train: boolean, { start = 0, end }: { start?: number; end?: number } = {}): BatchLoader {
-    const part = tensors.map((t) => t.slice(0, start, end ?? null));
-    return new DataLoader(new TensorDataset(...part), { batchSize: this.batchSize, shuffle: train }) as unknown as BatchLoader;
+  /** Batches from tensors that share their first dimension; `indices` chooses rows: a slice such as '0:100', a list, an index tensor. */
+  getTensorloader(tensors: readonly Tensor[], train: boolean, { indices = ':' }: { indices?: IndexItem } = {}): BatchLoader {
+    const part = tensors.map((t) => index(t, [indices]));
+    return new DataLoader(new TensorDataset(...part), { batchSize: this.batchSize, shuffle: train });
   }
 }

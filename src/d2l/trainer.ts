@@ -2,18 +2,18 @@
 
 import { noGrad } from '../autograd/mode.ts';
 import { clipGradNorm_ } from '../nn/index.ts';
-import type { Metrics, ProgressSink } from '../plot/index.ts';
+import type { Metrics, Point, ProgressSink } from '../plot/index.ts';
 import { ValueError } from '../runtime/errors.ts';
 import { pressureYield } from '../runtime/memory.ts';
-import { isFloating } from '../tensor/dtype.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { HyperParameters } from './hyperparameters.ts';
 import type { Batch, BatchLoader, DataModule, Module, OptimizerLike } from './module.ts';
 import { resumeTraining, saveTraining, type TrainerCheckpoint } from './trainer-checkpoint.ts';
+import { tryAllGpus } from './utils.ts';
 
 export interface TrainerOptions {
   maxEpochs: number;
-  /** Accelerators to use; none are supported on CPU devices, so it must be 0. */
+  /** Accelerators to use at most; where there are fewer, training runs on what there is. */
   numGpus?: number;
   /** Largest norm of the gradient; 0 does not clip. */
   gradientClipVal?: number;
@@ -35,11 +35,14 @@ export class DivergenceError extends ValueError {
 /** Fits a model to data: per epoch one pass over the training batches with updates, one over the validation batches without. */
 export class Trainer extends HyperParameters {
   declare maxEpochs: number;
+  declare numGpus: number;
+  /** The accelerators in use; empty: the CPU. */
+  readonly gpus: readonly string[];
   declare gradientClipVal: number;
-  declare checkpoint: TrainerCheckpoint | undefined;
-  declare progress: ProgressSink | undefined;
-  declare signal: AbortSignal | undefined;
-  declare breathe: (() => Promise<void>) | undefined;
+  readonly checkpoint: TrainerCheckpoint | undefined;
+  readonly progress: ProgressSink | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly breathe: (() => Promise<void>) | undefined;
   model!: Module;
   optim!: OptimizerLike;
   trainLoader!: BatchLoader;
@@ -52,15 +55,23 @@ export class Trainer extends HyperParameters {
   /** Metrics of every finished epoch: means over its batches. */
   readonly history: { epoch: number; metrics: Metrics; seconds: number }[] = [];
   #sums = new Map<string, { sum: number; n: number }>();
+  /** Values of the latest training step. */
   #last: Record<string, number> = {};
+  #stepLoss: number | undefined;
 
   constructor(options: TrainerOptions) {
     super();
-    const { maxEpochs, numGpus = 0 } = options;
+    this.saveHyperparameters({ numGpus: 0, gradientClipVal: 0, ...options }, { ignore: ['progress', 'signal', 'breathe', 'checkpoint'] });
+    const { maxEpochs, numGpus, gradientClipVal } = this;
     if (!Number.isInteger(maxEpochs) || maxEpochs < 1)
       throw new ValueError(`Trainer: maxEpochs ${maxEpochs} must be a whole number of at least 1`);
-    if (numGpus !== 0) throw new ValueError(`Trainer: numGpus ${numGpus}, but no accelerator is available; use 0`);
-    this.saveHyperparameters({ gradientClipVal: 0, ...options });
+    if (!Number.isInteger(numGpus) || numGpus < 0) throw new ValueError(`Trainer: numGpus ${numGpus} must be a whole number of at least 0`);
+    if (!(gradientClipVal >= 0)) throw new ValueError(`Trainer: gradientClipVal ${gradientClipVal} must be at least 0; 0 does not clip`);
+    this.gpus = tryAllGpus().slice(0, numGpus);
+    this.checkpoint = options.checkpoint;
+    this.progress = options.progress;
+    this.signal = options.signal;
+    this.breathe = options.breathe;
   }
 
   /** True once the signal has aborted. */
@@ -80,7 +91,7 @@ export class Trainer extends HyperParameters {
   /** Ties the model to this trainer. */
   prepareModel(model: Module): void {
     model.trainer = this;
-    model.board.onPoint ??= (event) => this.progress?.point(event);
+    model.board.xlim = [0, this.maxEpochs];
     this.model = model;
   }
 
@@ -89,16 +100,13 @@ export class Trainer extends HyperParameters {
     return batch;
   }
 
-  /** Notes a value for the epoch's means. Called by Module.plot. */
-  note(key: string, value: number, { train }: { train: boolean }): void {
-    const name = `${train ? 'train' : 'val'}_${key}`;
-    const s = this.#sums.get(name);
-    if (s === undefined) this.#sums.set(name, { sum: value, n: 1 });
-    else {
-      s.sum += value;
-      s.n++;
-    }
-    this.#last[name] = value;
+  /** Notes a value for the epoch's means, and hands on the point that the board drew with it. Called by Module.plot. */
+  note(label: string, value: number, point?: Point): void {
+    const s = this.#sums.get(label) ?? { sum: 0, n: 0 };
+    this.#sums.set(label, { sum: s.sum + value, n: s.n + 1 });
+    if (this.model.training) this.#last[label] = value;
+    if (label === 'train_loss') this.#stepLoss = value;
+    if (point !== undefined) this.progress?.point({ series: label, ...point });
   }
 
   /** Trains for maxEpochs epochs, or until the signal aborts. DivergenceError when the loss is no finite number. */
@@ -107,6 +115,7 @@ export class Trainer extends HyperParameters {
     this.prepareModel(model);
     this.optim = model.configureOptimizers();
     this.epoch = this.trainBatchIdx = this.valBatchIdx = 0;
+    this.history.length = 0;
     if (this.checkpoint !== undefined) await resumeTraining(this, this.checkpoint);
     for (; this.epoch < this.maxEpochs && !this.stopped; this.epoch++) {
       const begin = performance.now();
@@ -126,6 +135,7 @@ export class Trainer extends HyperParameters {
   async fitEpoch(): Promise<void> {
     this.model.train();
     for await (const batch of this.trainLoader) {
+      this.#stepLoss = undefined;
       const loss = this.model.trainingStep(this.prepareBatch(batch));
       this.#check(loss);
       this.optim.zeroGrad();
@@ -161,8 +171,9 @@ export class Trainer extends HyperParameters {
     clipGradNorm_(model.parameters(), value);
   }
 
+  // A model that does not plot its loss pays one more read for the check.
   #check(loss: Tensor): void {
-    const value = this.#last['train_loss'] ?? (isFloating(loss.dtype) ? loss.detach().itemSync() : 0);
+    const value = this.#stepLoss ?? loss.detach().itemSync();
     if (Number.isFinite(value)) return;
     throw new DivergenceError(
       `training: the loss is ${value} at step ${this.trainBatchIdx + 1} (epoch ${this.epoch + 1}); use a smaller learning rate, clip gradients, or find the operation with detectAnomaly`,

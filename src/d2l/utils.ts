@@ -1,7 +1,8 @@
 // Small helpers of the book: stopwatch, running sums, accuracy, devices.
 
 import { itemSync } from '../ops/read.ts';
-import { IndexError } from '../runtime/errors.ts';
+import { IndexError, ShapeError, ValueError } from '../runtime/errors.ts';
+import { show } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 /** A stopwatch that remembers its times, in seconds. */
@@ -21,8 +22,9 @@ export class Timer {
     this.times.push(s);
     return s;
   }
-  /** Mean of all times. */
+  /** Mean of all times. ValueError before the first stop. */
   avg(): number {
+    if (this.times.length === 0) throw new ValueError('Timer.avg: there is no time yet; call stop() first');
     return this.sum() / this.times.length;
   }
   /** Sum of all times. */
@@ -42,9 +44,11 @@ export class Accumulator {
   constructor(n: number) {
     this.data = new Array<number>(n).fill(0);
   }
-  /** Adds one value to each sum. */
+  /** Adds one value to each sum. ValueError when their number is not that of the sums. */
   add(...values: readonly number[]): void {
-    this.data = this.data.map((d, i) => d + (values[i] ?? 0));
+    if (values.length !== this.data.length)
+      throw new ValueError(`Accumulator.add: ${values.length} values for ${this.data.length} sums; give one value for each`);
+    this.data = this.data.map((d, i) => d + values[i]);
   }
   /** Sets all sums to 0. */
   reset(): void {
@@ -57,10 +61,14 @@ export class Accumulator {
   }
 }
 
-/** Number of rows whose largest score is the label's; `yHat` [N, C] scores (or [N] predictions), `y` [N]. */
+/** Number of predictions that equal their label: `yHat` is scores [N, C, ...] over classes, or predictions of y's shape; `y` is labels [N, ...]. */
 export function accuracy(yHat: Tensor, y: Tensor): number {
   const predicted = yHat.ndim > 1 && yHat.shape[1] > 1 ? yHat.argmax(1) : yHat;
-  return itemSync(predicted.eq(y).sum());
+  if (predicted.numel !== y.numel)
+    throw new ShapeError(
+      `accuracy: yHat is ${show(yHat.shape)} and y is ${show(y.shape)}; scores [N, C] or predictions [N] against labels [N] were expected`,
+    );
+  return itemSync(predicted.to(y.dtype).reshape(y.shape).eq(y).sum());
 }
 
 /** The CPU device. */

@@ -43,7 +43,7 @@ export async function resolveInNode(file: DataFile, options: ResolveOptions): Pr
         throw new DataError('checksum', `${path}: ${wrong}; replace it with the published file, or unset ${rootName} to download one`);
       return found(rootName, path);
     }
-    tried.push(`not in ${rootName} (${path})`);
+    tried.push(`not in ${rootName}`);
   }
 
   const target = join(options.cache ?? (await cacheFolder()), file.dataset, file.file);
@@ -52,7 +52,7 @@ export async function resolveInNode(file: DataFile, options: ResolveOptions): Pr
     if (wrong === undefined) return found('cache', target);
     await fs.rm(target, { force: true }).catch(() => undefined);
     tried.push(`the cached copy was damaged and removed (${wrong})`);
-  } else tried.push(`not in the cache (${target})`);
+  } else tried.push('not in the cache');
 
   const offline = options.download === undefined ? !['', '0', undefined].includes(process.env.FATHOM_OFFLINE) : !options.download;
   if (offline) tried.push('downloads are switched off');
@@ -72,7 +72,8 @@ export async function resolveInNode(file: DataFile, options: ResolveOptions): Pr
 async function mismatch(path: string, file: DataFile): Promise<string | undefined> {
   const { stat } = await nodeModule('node:fs/promises', 'checking data files');
   const { size } = await stat(path);
-  if (file.bytes !== undefined && size !== file.bytes) return `it has ${size} bytes, the published file has ${file.bytes}`;
+  if (file.bytes !== undefined && size !== file.bytes)
+    return `it ${size < file.bytes ? 'is truncated: it ' : ''}has ${size} bytes, the published file has ${file.bytes}`;
   const sum = strongest(file);
   if (sum === undefined) return undefined;
   const got = await hashFile(path, sum.algorithm);

@@ -12,6 +12,7 @@ export function run(context: LessonContext): Promise<RunRecord> {
     lesson: { id: '7.6', name: 'lenet', title: 'LeNet on Fashion-MNIST' },
     batchSize: 128,
     epochs: 10,
+    quickNote: 'LeNet with sigmoids stays near an accuracy of 0.1 for its first thousand steps; run it without --quick to watch it learn.',
     settings: { 'learning rate': lr, optimizer: 'SGD', initialiser: 'Xavier uniform' },
     model: ([x]) => {
       const model = new LeNet({ lr });

@@ -37,6 +37,10 @@ export class TerminalBoard {
     this.#start = event;
     this.#stepsPerEpoch = event.stepsPerEpoch;
     this.#began = this.#now();
+    // A lesson may train several times, one after another.
+    this.#series.clear();
+    this.#epoch = this.#step = this.#steps = 0;
+    this.#latest = {};
   }
 
   step({ epoch, step, metrics }: StepEvent): void {
@@ -84,8 +88,7 @@ export class TerminalBoard {
   /** The whole view in at most `rows` lines of at most `columns` columns. */
   render(columns: number, rows: number, { color = true, charts = true }: { color?: boolean; charts?: boolean } = {}): string[] {
     const lines = ['', ` ${bold(this.#start.title, color)}`];
-    const settings = Object.entries(this.#start.settings ?? {});
-    if (settings.length > 0) lines.push(` ${dim(settingsLine(this.#start.settings ?? {}), color)}`);
+    for (const line of wrap(settingsLine(this.#start.settings ?? {}), ' · ', columns - 1).slice(0, 2)) lines.push(` ${dim(line, color)}`);
     const spare = rows - lines.length - 3;
     const drawn = charts && columns >= 30 ? this.#charts(columns, Math.min(18, spare - 1), color) : [];
     if (drawn.length > 0) lines.push('', ...drawn);
@@ -161,6 +164,17 @@ export function settingsLine(settings: Readonly<Record<string, string | number>>
   return Object.entries(settings)
     .map(([name, value]) => `${readableName(name)} ${value}`)
     .join(' · ');
+}
+
+/** Lines of at most `columns`, broken at the separators. */
+function wrap(text: string, separator: string, columns: number): string[] {
+  const lines: string[] = [];
+  for (const part of text === '' ? [] : text.split(separator)) {
+    const last = lines.at(-1);
+    if (last !== undefined && displayWidth(last + separator + part) <= columns) lines[lines.length - 1] = last + separator + part;
+    else lines.push(part);
+  }
+  return lines;
 }
 
 export function formatRate(rate: number): string {

@@ -17,11 +17,13 @@ export interface RunMetrics {
   final: Record<string, JsonNumber>;
   epochs: { epoch: number; seconds: JsonNumber; metrics: Record<string, JsonNumber> }[];
   /** Points as [x, y] pairs; x counts epochs. */
-  curves: { name: string; points: [JsonNumber, JsonNumber][] }[];
+  curves: { name: string; group?: string; points: [JsonNumber, JsonNumber][] }[];
   summary: SummaryRow[];
   parameters: number;
   /** Of the test images shown in the report. */
   images: { predicted: string; truth: string; correct: boolean }[];
+  /** Rows are the true classes, columns the predicted ones. */
+  confusion?: { labels: string[]; counts: number[][] };
   timings: Record<string, JsonNumber>;
   warnings: string[];
 }
@@ -44,11 +46,15 @@ export function runMetrics(run: RunRecord): RunMetrics {
     epochs: run.epochs.map(({ epoch, metrics, seconds }) => ({ epoch, seconds: number(seconds), metrics: numbers(metrics) })),
     curves: run.curves.map((curve) => ({
       name: curve.name,
+      ...(curve.group !== undefined && { group: curve.group }),
       points: curve.points.map(({ x, y }): [JsonNumber, JsonNumber] => [number(x), number(y)]),
     })),
     summary,
     parameters: summary.reduce((sum, row) => sum + row.parameters, 0),
     images: (run.images ?? []).map(({ predicted, truth, correct }) => ({ predicted, truth, correct })),
+    ...(run.confusion && {
+      confusion: { labels: [...run.confusion.labels], counts: run.confusion.counts.map((row) => [...row]) },
+    }),
     timings: numbers(run.timings as Metrics),
     warnings: [...run.warnings],
   };

@@ -1,5 +1,5 @@
 // What a lesson's run leaves behind: the record from which the report, metrics.json and the command's output are made.
-import { type Figure, type Metrics, type Point, readableName } from '../plot/index.ts';
+import { type AxisScale, type Figure, type Metrics, type Point, readableName } from '../plot/index.ts';
 
 export type RunStatus = 'completed' | 'stopped' | 'diverged';
 
@@ -8,6 +8,9 @@ export interface Curve {
   name: string;
   /** `x` counts epochs, and may be fractional. */
   points: readonly Point[];
+  /** Of a lesson with several trainings: which one. Each has figures of its own. */
+  group?: string;
+  yscale?: AxisScale;
 }
 
 export interface EpochRow {
@@ -47,6 +50,12 @@ export interface DataSource {
   validationExamples?: number;
 }
 
+/** How often each class was taken for each: `counts[truth][predicted]`. */
+export interface Confusion {
+  labels: readonly string[];
+  counts: readonly (readonly number[])[];
+}
+
 export interface ExtraFigure {
   title: string;
   /** A sentence below the figure. */
@@ -71,6 +80,7 @@ export interface RunRecord {
   /** The numbers to quote; by default those of the last epoch. */
   final?: Metrics;
   images?: readonly RunImage[];
+  confusion?: Confusion;
   summary?: readonly SummaryRow[];
   figures?: readonly ExtraFigure[];
   warnings: readonly string[];

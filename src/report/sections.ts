@@ -10,7 +10,7 @@ import {
   readableName,
 } from '../plot/index.ts';
 import { type Html, html, raw } from './html.ts';
-import { type Curve, finalMetrics, type RunImage, type RunRecord } from './run-record.ts';
+import { type Confusion, type Curve, finalMetrics, type RunImage, type RunRecord } from './run-record.ts';
 
 /** One sentence with the final numbers: what ran, on what, how far it came, how long it took. */
 export function summarySentence(run: RunRecord): Html {
@@ -43,28 +43,36 @@ export function warningsSection(run: RunRecord): Html {
   return html`<aside class="note" aria-label="Warnings">${run.warnings.map((warning) => html`<p>${warning}</p>`)}</aside>`;
 }
 
-/** Curves grouped by kind (loss, accuracy, …), one figure a kind. */
+/** Curves grouped by training and kind (loss, accuracy, …), one figure for each. */
 export function curveFigures(curves: readonly Curve[]): { title: string; caption: string; figure: Figure }[] {
   const kinds = new Map<string, Curve[]>();
   for (const curve of curves) {
     if (curve.points.length === 0) continue;
-    const kind = kindOfSeries(curve.name);
-    kinds.set(kind, [...(kinds.get(kind) ?? []), curve]);
+    const key = [kindOfSeries(curve.name), curve.group ?? ''].join('\n');
+    kinds.set(key, [...(kinds.get(key) ?? []), curve]);
   }
   const figsize = kinds.size > 1 ? ([3.62, 2.65] as const) : ([4.7, 3] as const);
   const end = curves.flatMap(({ points }) => points).reduce((max, { x }) => (Number.isFinite(x) ? Math.max(max, x) : max), 0);
-  return [...kinds].map(([kind, group]) => {
+  return [...kinds.values()].map((group) => {
+    const [first] = group as [Curve];
+    const kind = kindOfSeries(first.name);
     let turn = 3;
     const series = group.map(({ name, points }) => {
       const sparse = points.length <= 30;
       return { name: readableName(name), points, format: `C${colorOfSeries(name, turn++) % 10}-${sparse ? 'o' : ''}` };
     });
-    const title = kind.charAt(0).toUpperCase() + kind.slice(1);
+    const title = kind.charAt(0).toUpperCase() + kind.slice(1) + (first.group === undefined ? '' : `, ${first.group}`);
     const last = group.map(({ name, points }) => `${readableName(name)} ${formatMetric(points.at(-1)?.y ?? Number.NaN)}`).join(', ');
     return {
       title,
       caption: `at the end: ${last}`,
-      figure: lineFigure(series, { xlabel: 'epoch', ylabel: kind, figsize, ...(end > 0 && { xlim: [0, end] as const }) }),
+      figure: lineFigure(series, {
+        xlabel: 'epoch',
+        ylabel: kind,
+        yscale: first.yscale,
+        figsize,
+        ...(end > 0 && { xlim: [0, end] as const }),
+      }),
     };
   });
 }
@@ -92,6 +100,22 @@ export function imagesSection(images: readonly RunImage[] = []): Html {
     return html`<li class="${correct ? 'right' : 'wrong'}"><img src="${dataUri(image)}" width="${image.width}" height="${image.height}" alt="${correct ? truth : `${truth}, taken for ${predicted}`}"><span class="predicted"><span class="mark" style="display:inline" aria-label="${correct ? 'right' : 'wrong'}">${correct ? '✓' : '✗'}</span> ${predicted}</span>${!correct && html`<span class="truth">is ${truth}</span>`}</li>`;
   });
   return html`<h2>What it sees</h2><ul class="images">${items}</ul><p class="small">${right} of these ${images.length} held-out images are classified correctly. A cross marks a mistake, with the true class below it.</p>`;
+}
+
+/** Which classes are taken for which: a table of counts, darker where more images fall, with each class's share of hits. */
+export function confusionSection({ labels, counts }: Confusion = { labels: [], counts: [] }): Html {
+  if (labels.length === 0) return html``;
+  const rows = counts.map((row, i) => {
+    const all = row.reduce((sum, n) => sum + n, 0);
+    const cells = row.map((n, j) => {
+      const share = all === 0 ? 0 : n / all;
+      const kind = i === j ? 'hit' : 'miss';
+      return html`<td class="n ${kind}" style="--share:${share.toFixed(3)}" title="${labels[i]} taken for ${labels[j]}: ${n}">${n > 0 && n}</td>`;
+    });
+    return html`<tr><th scope="row">${labels[i]}</th>${cells}<td class="n share">${all > 0 && `${((100 * row[i]!) / all).toFixed(0)} %`}</td></tr>`;
+  });
+  const heads = labels.map((label) => html`<th class="n" scope="col"><span>${label}</span></th>`);
+  return html`<h2>What it confuses</h2><div class="scroll"><table class="confusion"><thead><tr><th></th>${heads}<th class="n">right</th></tr></thead><tbody>${rows}</tbody></table></div><p class="small">Rows are the true classes, columns what the model said; counts of held-out images.</p>`;
 }
 
 export function modelSection(run: RunRecord): Html {
@@ -135,7 +159,8 @@ export function settingsSection(run: RunRecord): Html {
   }[data.source];
   const entries: [string, string | undefined][] = [
     ...Object.entries(run.settings).map(([name, value]): [string, string] => [readableName(name), String(value)]),
-    ['data', `${data.name}, ${source}${data.detail ? ` (${data.detail})` : ''}`],
+    ['data', `${data.name}, ${source}`],
+    ['source', data.detail],
     ['examples', examples || undefined],
     ['started', run.startedAt.replace('T', ' ').replace(/\.\d+Z$|Z$/, ' UTC')],
     ['duration', formatSeconds(timings.totalSeconds)],

@@ -37,6 +37,14 @@ th:last-child,td:last-child{padding-right:0}
 tfoot td{border-top:1px solid var(--rule);font-weight:600}
 .best{font-weight:600}
 .quiet{color:var(--soft)}
+.confusion{font-size:.875rem;border-collapse:separate;border-spacing:1px}
+.confusion th,.confusion td{padding:.3rem .25rem;border:0;text-align:center}
+.confusion th[scope=row]{text-align:right;padding-right:.5rem;font-weight:500}
+.confusion thead th{vertical-align:bottom;font-weight:500;white-space:normal;line-height:1.15;font-size:.72rem}
+.confusion td{min-width:2.5rem}
+.confusion .hit{background:color-mix(in srgb,var(--good) calc(var(--share)*62%),var(--hair))}
+.confusion .miss{background:color-mix(in srgb,var(--bad) calc(var(--share)*140%),var(--hair))}
+.confusion .share{text-align:right;color:var(--soft)}
 dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,13.5rem),1fr));gap:1rem 1.5rem;margin:0}
 dl div{border-top:1px solid var(--rule);padding-top:.45rem;min-width:0}
 dt{font-size:.75rem;color:var(--soft)}

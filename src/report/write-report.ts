@@ -7,6 +7,7 @@ import { html, raw } from './html.ts';
 import { runMetrics } from './metrics-json.ts';
 import { examine, type RunRecord } from './run-record.ts';
 import {
+  confusionSection,
   epochsSection,
   figuresSection,
   imagesSection,
@@ -57,6 +58,7 @@ ${raw(figureStyle())}</style>
 ${warningsSection(run)}
 ${await figuresSection(run)}
 ${imagesSection(run.images)}
+${confusionSection(run.confusion)}
 ${modelSection(run)}
 ${epochsSection(run)}
 ${settingsSection(run)}

@@ -7,7 +7,7 @@ import { machine, start } from './runtime.ts';
 export * from './errors.ts';
 export { memory, pressureYield, resetPeakMemory, scope } from './memory.ts';
 export { defaultGenerator, Generator, manualSeed } from './random.ts';
-export { device, deviceNames, setDevice, setThreads, threads } from './runtime.ts';
+export { device, deviceNames, setDevice, setThreads, threads, threadsJoined } from './runtime.ts';
 
 export interface DoctorInfo {
   platform: 'node' | 'browser';
@@ -19,7 +19,7 @@ export interface DoctorInfo {
   memory: { live: number; peak: number; pooled: number; reserved: number; limit: number };
 }
 
-/** Starts the device and tells what runs. DeviceError when none can. */
+/** Starts the device and tells what runs; the threads are those that have joined by now. DeviceError when none can. */
 export function doctorInfo(): DoctorInfo {
   start();
   const { live, peak, pooled, reserved } = memory();

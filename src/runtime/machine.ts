@@ -8,6 +8,8 @@ export interface Machine {
   readonly variant: string;
   /** Threads in use now, caller included. */
   readonly threads: number;
+  /** Threads asked for; workers join a few milliseconds after they were started. */
+  readonly threadsWanted: number;
   /** First address (bytes) the allocator may hand out. */
   readonly heapBase: number;
   /** Upper bound of the memory in bytes. */

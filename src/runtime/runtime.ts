@@ -73,6 +73,13 @@ export function threads(): number {
   return machine.threads;
 }
 
+/** Resolves when all workers have joined, or after a second with those that have. Kernels may run before. */
+export async function threadsJoined(): Promise<void> {
+  start();
+  const end = platform.now() + 1000;
+  while (machine.threads < machine.threadsWanted && platform.now() < end) await new Promise((resolve) => setTimeout(resolve, 2));
+}
+
 function kernelError(what: string, code: number): FathomError {
   const [a, b] = [machine.errorInfo(0), machine.errorInfo(1)];
   if (code === 1) return new IndexError(`${what}: index ${a} is out of range for a dimension of size ${b}; use ${-b} to ${b - 1}`);

@@ -9,6 +9,7 @@ function fakeMachine(maxBytes: number): Machine {
     name: 'fake',
     variant: '',
     threads: 1,
+    threadsWanted: 1,
     heapBase: 1024,
     maxBytes,
     buffer: () => memory,

@@ -81,6 +81,9 @@ export function createWasmMachine(platform: Platform, options: WasmMachineOption
     get threads() {
       return Math.min(threads, 1 + (kernels.pool_ready?.() ?? 0));
     },
+    get threadsWanted() {
+      return threads;
+    },
     heapBase: kernels.heap_base(),
     maxBytes: maxPages * PAGE,
     buffer: () => memory.buffer,

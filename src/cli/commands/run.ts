@@ -69,30 +69,24 @@ export async function runLesson(wanted: string, options: RunOptions, environment
     progress,
     breathe: breather(),
   };
-  let record: RunRecord;
   try {
-    const made = await run(context).catch((error: unknown) => {
-      if (interrupts.signal.aborted && isAbort(error)) return undefined; // a lesson may also leave by throwing the signal's reason
-      throw error;
-    });
-    record = complete(made, {
-      lesson,
-      context,
-      recorder,
-      facts,
-      version,
-      startedAt: began.at,
-      seconds: (performance.now() - began.clock) / 1000,
-    });
+    const made = await run(context)
+      .catch((error: unknown) => {
+        if (interrupts.signal.aborted && isAbort(error)) return undefined; // a lesson may also leave by throwing the signal's reason
+        throw error;
+      })
+      .finally(() => progress.end());
+    const seconds = (performance.now() - began.clock) / 1000;
+    const record = complete(made, { lesson, context, recorder, facts, version, startedAt: began.at, seconds });
+    const written = await writeReport(out, record);
+    const model = await exists(join(out, 'model.safetensors'), Date.parse(began.at));
+    tell(examine(record), written, model, options.json, stdout, stderr);
+    if (interrupts.signal.aborted) return exitCodes.interrupted;
+    return examine(record).status === 'diverged' ? exitCodes.failure : exitCodes.ok;
   } finally {
-    progress.end();
+    // Only now: one press of Ctrl-C that arrives twice must not cost the report.
     interrupts.release();
   }
-  const written = await writeReport(out, record);
-  const model = await exists(join(out, 'model.safetensors'), Date.parse(began.at));
-  tell(examine(record), written, model, options.json, stdout, stderr);
-  if (interrupts.signal.aborted) return exitCodes.interrupted;
-  return examine(record).status === 'diverged' ? exitCodes.failure : exitCodes.ok;
 }
 
 interface Completion {
@@ -163,7 +157,9 @@ function tell(
   stderr: TextStream,
 ): void {
   const stream = json ? stderr : stdout;
-  for (const warning of run.warnings) stream.write(`note: ${warning}\n`);
+  const [failed, ...rest] = run.status === 'diverged' ? run.warnings : [undefined, ...run.warnings];
+  if (failed !== undefined) stderr.write(`error: ${failed}\n`);
+  for (const warning of rest) stream.write(`note: ${warning}\n`);
   const finals = metricsLine(finalMetrics(run));
   stream.write(
     `${[run.status === 'completed' ? 'done' : run.status, finals, formatSeconds(run.timings.totalSeconds)].filter(Boolean).join('   ')}\n`,
