@@ -4,18 +4,31 @@
 
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { creationRows } from './adapter/creation.ts';
-import { distributionRows } from './adapter/distributions.ts';
+import { constructors, members } from './adapter/distributions.ts';
 import { elementwiseRows } from './adapter/elementwise.ts';
 import { functionalRows, lossRows } from './adapter/functional.ts';
 import { indexingRows } from './adapter/indexing.ts';
 import { linalgRows } from './adapter/linalg.ts';
 import { moduleRows } from './adapter/modules.ts';
+import { schedulerArguments } from './adapter/optim.ts';
 import { reductionRows } from './adapter/reductions.ts';
 import { camelCase, type Library, lookUp, type ParsedRow, parseRow, type Rows } from './adapter/row.ts';
 import { specialRows } from './adapter/special.ts';
 import { visionRows } from './adapter/vision.ts';
 import { library } from './library.ts';
 import { bookNames, forms } from './parity-book.ts';
+
+// Classes that the adapter calls without a row: every keyword is an option of the same name in camelCase.
+const optimizers = 'ASGD Adadelta Adagrad Adam AdamW Adamax LBFGS NAdam RAdam RMSprop Rprop SGD'.split(' ');
+const schedules =
+  'ChainedScheduler ConstantLR CosineAnnealingLR CosineAnnealingWarmRestarts CyclicLR ExponentialLR LambdaLR LinearLR MultiStepLR MultiplicativeLR OneCycleLR PolynomialLR ReduceLROnPlateau SequentialLR StepLR'.split(
+    ' ',
+  );
+const scheduleRow = (name: string): string => {
+  const own = schedulerArguments[name] ?? [];
+  // a chain takes the optimizer of its members
+  return `optim.lrScheduler.${name}: ${[...(name === 'ChainedScheduler' ? [] : ['optimizer']), ...own].join(', ')}, options`;
+};
 
 const groups: readonly (readonly [title: string, rows: Rows, prefix?: string])[] = [
   ['Creation and dtypes', creationRows],
@@ -27,7 +40,13 @@ const groups: readonly (readonly [title: string, rows: Rows, prefix?: string])[]
   ['nn.functional', functionalRows],
   ['Losses', lossRows],
   ['Modules', moduleRows, 'new '],
-  ['Distributions', distributionRows],
+  ['Optimizers', Object.fromEntries(optimizers.map((name) => [`optim.${name}`, 'params, options'])), 'new '],
+  ['Learning-rate schedules', Object.fromEntries(schedules.map((name) => [`optim.lr_scheduler.${name}`, scheduleRow(name)])), 'new '],
+  [
+    'Distributions',
+    Object.fromEntries(Object.entries(constructors).map(([name, params]) => [`distributions.${name}`, `${params}, validate_args?`])),
+    'new ',
+  ],
   ['Vision', visionRows],
 ];
 
@@ -84,6 +103,11 @@ export function parityPage(lib: Library = library): string {
     for (const l of lines) body.push(`| \`${cell(l.python)}\` | ${l.ours === '' ? '' : `\`${cell(l.ours)}\``} | ${cell(l.note)} |`);
     body.push('');
   }
+  body.push(
+    `Distributions have the methods and properties ${members.map((m) => `\`${camelCase(m)}\``).join(', ')} where the distribution has them, \`sample\` and \`rsample\`;`,
+    '`distributions.klDivergence(p, q)` is the divergence.',
+    '',
+  );
   body.push('## The rest of what the book uses', '', '| PyTorch | Fathom | difference |', '| --- | --- | --- |');
   for (const [python, form, , note = ''] of bookNames) body.push(`| \`${cell(python)}\` | ${cell(form)} | ${cell(note)} |`);
   out.push('| subject | there | names |', '| --- | --- | --- |', ...totals, '', ...body);

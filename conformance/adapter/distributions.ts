@@ -3,7 +3,8 @@
 import { DistributionValue } from '../values.ts';
 import { AdapterError, bindArguments, camelCase, type Fn, type Library, need, parseRow, type Rows, unmark } from './row.ts';
 
-const constructors: Readonly<Record<string, string>> = {
+/** Parameters of the constructors, in the notation of rows. */
+export const constructors: Readonly<Record<string, string>> = {
   Bernoulli: 'probs?, logits?',
   Beta: 'concentration1, concentration0',
   Binomial: 'total_count?, probs?, logits?',
@@ -28,7 +29,8 @@ const constructors: Readonly<Record<string, string>> = {
   Weibull: 'scale, concentration',
 };
 
-const members = 'log_prob cdf icdf mean variance stddev entropy mode enumerate_support probs logits'.split(' ');
+/** Methods and properties that distributions share. */
+export const members = 'log_prob cdf icdf mean variance stddev entropy mode enumerate_support probs logits'.split(' ');
 
 function construct(v: unknown, lib: Library): Record<string, unknown> {
   if (!(v instanceof DistributionValue) || !Object.hasOwn(constructors, v.name))

@@ -27,7 +27,7 @@ export function classOf(lib: Library, op: string): (new (...args: unknown[]) => 
 }
 
 // What is positional in our schedules, as it has no default in PyTorch.
-const schedulerArguments: Readonly<Record<string, readonly string[]>> = {
+export const schedulerArguments: Readonly<Record<string, readonly string[]>> = {
   LambdaLR: ['lambda'],
   MultiplicativeLR: ['lambda'],
   StepLR: ['stepSize'],
