@@ -14,8 +14,8 @@ import { openZip } from './zip.ts';
 /** What has a state to save: modules, optimizers, schedulers. */
 export interface Stateful {
   stateDict(): object;
-  // biome-ignore lint/suspicious/noExplicitAny: each class takes the form of state that its own stateDict gives
-  loadStateDict(state: any): unknown;
+  // each class takes the form of state that its own stateDict gives
+  loadStateDict(state: never): unknown;
 }
 
 /** The parts of a run that a checkpoint can hold. Pass the same to save and to load. */
@@ -166,7 +166,7 @@ export async function loadCheckpoint(path: string, parts: CheckpointParts = {}):
     [optimizer, optimizer && need('optimizer')],
     [scheduler, scheduler && need('scheduler')],
   ] as const;
-  for (const [part, state] of found) part?.loadStateDict(state);
+  for (const [part, state] of found) part?.loadStateDict(state as never);
   for (const [name, generator] of all) generator.setState(states[name]);
   return { epoch: need('epoch') as number, step: need('step') as number, user: need('user'), path: from, fallback };
 }

@@ -4,7 +4,8 @@ import { I, machine, pool, run, start, storeWords } from '../runtime/runtime.ts'
 import { type ComputeType, type DType, dtypeCode, dtypeSize, type TypedArray, viewOf } from '../tensor/dtype.ts';
 import { broadcastStrides, coalesce, contiguousStrides, numelOf, type Shape, sameShape } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
-import { type CompiledProgram, compileProgram, type Expr, input, param } from './scalar.ts';
+import { type Expr, input, param } from './scalar.ts';
+import { type CompiledProgram, compileProgram } from './scalar-program.ts';
 
 /** A new contiguous tensor with undefined content. */
 export function empty(shape: Shape, dtype: DType): Tensor {

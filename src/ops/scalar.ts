@@ -410,7 +410,8 @@ function scaled(g: Expr, partial: Expr): Expr {
   return mul(g, partial);
 }
 
-function order(root: Expr): Expr[] {
+/** The nodes of an expression, arguments before what uses them. */
+export function order(root: Expr): Expr[] {
   const out: Expr[] = [];
   const seen = new Set<Expr>();
   const stack: [Expr, number][] = [[root, 0]];
@@ -483,46 +484,4 @@ export function inputsOf(root: Expr): Set<number> {
       .filter((e) => e.op === 'in')
       .map((e) => e.value),
   );
-}
-
-export interface CompiledProgram {
-  /** Words of the program as the instruction set wants them. */
-  words: number[];
-  /** Constants in register order: a literal's value, or the index of a parameter. */
-  constants: ({ literal: number } | { param: number })[];
-}
-
-/** Compiles expressions over `nIn` inputs to a program with one result each; registers of dead values are used again. */
-export function compileProgram(roots: readonly Expr[], nIn: number): CompiledProgram {
-  const all: Expr[] = [];
-  const seen = new Set<Expr>();
-  for (const r of roots) {
-    for (const e of order(r)) {
-      if (seen.has(e)) continue;
-      seen.add(e);
-      all.push(e);
-    }
-  }
-  const constants: CompiledProgram['constants'] = [];
-  const register = new Map<Expr, number>();
-  for (const e of all) {
-    if (e.op === 'in') register.set(e, e.value);
-    else if (e.op === 'lit') register.set(e, nIn + constants.push({ literal: e.value }) - 1);
-    else if (e.op === 'param') register.set(e, nIn + constants.push({ param: e.value }) - 1);
-  }
-  const steps = all.filter((e) => e.args.length > 0);
-  const lastUse = new Map<Expr, number>();
-  steps.forEach((e, k) => e.args.forEach((a) => lastUse.set(a, k)));
-  for (const r of roots) lastUse.set(r, Number.POSITIVE_INFINITY);
-  const free: number[] = [];
-  let next = nIn + constants.length;
-  const code: number[] = [];
-  steps.forEach((e, k) => {
-    const args = e.args.map((a) => register.get(a) as number);
-    for (const a of new Set(e.args)) if (a.args.length > 0 && lastUse.get(a) === k) free.push(register.get(a) as number);
-    const dst = free.pop() ?? next++;
-    register.set(e, dst);
-    code.push(primitiveCodes[e.op as PrimitiveName], dst, args[0], args[1] ?? 0, args[2] ?? 0);
-  });
-  return { words: [steps.length, next, ...roots.map((r) => register.get(r) as number), ...code], constants };
 }
