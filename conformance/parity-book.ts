@@ -56,7 +56,12 @@ export const bookNames: readonly (readonly [python: string, form: string, path: 
   ['tensor.data', 'ft.noGrad(() => …) around the change', null, 'no such property'],
   ['len(tensor)', 'x.length', null, 'size of the first dimension'],
   ['torch.device, tensor.to(device)', 'ft.setDevice(name)', 'setDevice', 'one device at a time holds the tensors'],
-  ['torch.save, torch.load', 'fathom/io: savePt, loadPt, saveSafetensors, saveCheckpoint', null],
+  [
+    'torch.save, torch.load',
+    'fathom/io: saveTorch, loadTorch, loadTorchWeights; saveSafetensors; saveCheckpoint',
+    null,
+    'nothing in a file is executed',
+  ],
   ['nn.Module', 'nn.Module', 'nn.Module', 'callable: net(x); parameters are found by walking own properties'],
   ['Module.parameters, named_parameters', 'net.parameters(), net.namedParameters()', 'nn.Module.parameters'],
   ['Module.children, modules', 'net.children(), net.modules()', 'nn.Module.modules'],
@@ -78,5 +83,6 @@ export const bookNames: readonly (readonly [python: string, form: string, path: 
   ['torchvision.transforms', 'fathom/vision: transforms', null],
   ['torchvision.io.read_image', 'fathom/vision: readImage', null, 'async'],
   ['torch.jit.script', 'not there yet', null],
+  ['torch.profiler.profile', 'ft.profile(() => …), saveTrace of fathom/io', 'profile', 'a table when it is printed'],
   ['torch.cuda', 'not there: the device runs on the CPU', null],
 ];

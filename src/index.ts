@@ -85,6 +85,7 @@ export * from './ops/windows.ts';
 export * from './runtime/errors.ts';
 export { memory, pressureYield, resetPeakMemory, scope } from './runtime/memory.ts';
 export type { MemoryInfo } from './runtime/pool.ts';
+export { Profile, type ProfileEvent, type ProfileRow, profile } from './runtime/profiler.ts';
 export { defaultGenerator, Generator, manualSeed } from './runtime/random.ts';
 export { device, deviceNames, setDevice, setThreads, threads } from './runtime/runtime.ts';
 export * as special from './special/index.ts';

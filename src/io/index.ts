@@ -38,3 +38,4 @@ export {
 export { type ArrayEntry, decodeSafetensors, encodeSafetensors, type Metadata } from './safetensors-format.ts';
 export { decodeTorch, loadTorch, loadTorchWeights, type TorchValue, type TorchWeightsOptions } from './torch-read.ts';
 export { encodeTorch, saveTorch, type TorchSavable } from './torch-write.ts';
+export { saveTrace } from './trace.ts';

@@ -88,16 +88,34 @@ function kernelError(what: string, code: number): FathomError {
   return new FathomError(`${what}: the kernels do not know opcode ${a}; rebuild them so that they match this version`);
 }
 
+/** Sees every call of the kernels: its name, when it began and ended (milliseconds), and the words of its first instruction. */
+export type ExecutionObserver = (what: string, begin: number, end: number, words: Float64Array) => void;
+let observer: ExecutionObserver | null = null;
+/** Sets who sees the calls (null: nobody) and gives who did before. */
+export function setObserver(next: ExecutionObserver | null): ExecutionObserver | null {
+  const old = observer;
+  observer = next;
+  return old;
+}
+
+function execute(what: string, count: number): number {
+  if (observer === null) return machine.execute(instructionAddress, count);
+  const begin = platform.now();
+  const code = machine.execute(instructionAddress, count);
+  observer(what, begin, platform.now(), I);
+  return code;
+}
+
 /** Executes the instruction of `length` words at the start of the buffer. */
 export function run(what: string, length: number): void {
   I[1] = length;
-  const code = machine.execute(instructionAddress, 1);
+  const code = execute(what, 1);
   if (code !== 0) throw kernelError(what, code);
 }
 
 /** Executes `count` instructions that follow one another in the buffer. */
 export function runMany(what: string, count: number): void {
-  const code = machine.execute(instructionAddress, count);
+  const code = execute(what, count);
   if (code !== 0) throw kernelError(what, code);
 }
 
