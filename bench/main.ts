@@ -1,25 +1,73 @@
-// Runs workloads and prints one line each. `npm run bench -- [--json] [--backend wasm] [--threads N] [names]`
+// Runs workloads and prints one line each.
+// `npm run bench -- [--json] [--backend native|wasm] [--compiled] [--threads N] [--budget SECONDS] [names]`
 //
-// The time of a step is the median of many, after a warm-up. Between steps the collector gets a turn, as in any training loop
-// over a data loader; that turn is not part of the step.
+// Every workload runs in a process of its own, so that its peak memory is its own. The time of a step is the median of many, after a
+// warm-up. Between steps the collector gets a turn, as in any training loop over a data loader; that turn is not part of the step.
 
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import * as ft from '../src/index.ts';
+import { threadsJoined } from '../src/runtime/runtime.ts';
 import { type Step, workloads } from './workloads.ts';
 
 interface Result {
   engine: string;
   backend: string;
   threads: number;
+  compiled: boolean;
   name: string;
+  /** Median and smallest milliseconds of a step, and how many steps were timed. */
   ms: number;
   min: number;
   n: number;
-  peakMiB: number;
+  /** Peak of the process's resident memory: everything, JavaScript engine included. */
+  residentMiB: number;
+  /** Peak of the bytes that tensors held. */
+  poolMiB: number;
 }
 
-async function measure(step: Step, budgetMs = 6000, warm = 3, lo = 5, hi = 300): Promise<{ ms: number; min: number; n: number }> {
-  for (let i = 0; i < warm; i++) step();
+const usage = `npm run bench -- [options] [names]
+
+  --json             one JSON object a line
+  --backend NAME     ${ft.deviceNames.join(', ')}; default: the best of this machine
+  --compiled         steps as compile() makes them
+  --threads N        default: what the device chooses
+  --budget SECONDS   time spent on each workload (6)
+
+Workloads: ${Object.keys(workloads).join(', ')}`;
+
+const options = {
+  json: { type: 'boolean', default: false },
+  backend: { type: 'string' },
+  compiled: { type: 'boolean', default: false },
+  threads: { type: 'string' },
+  budget: { type: 'string', default: '6' },
+  // this process is the one that measures
+  child: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const;
+
+function fail(message: string): never {
+  console.error(`bench: ${message}`);
+  process.exit(1);
+}
+
+const parse = () => parseArgs({ allowPositionals: true, options });
+function parsed(): ReturnType<typeof parse> {
+  try {
+    return parse();
+  } catch (error) {
+    return fail(`${error instanceof Error ? error.message : error}\n\n${usage}`);
+  }
+}
+
+/** Median and smallest time of many steps, in milliseconds. */
+async function measure(step: Step, budgetMs: number, warm = 3, lo = 5, hi = 300): Promise<{ ms: number; min: number; n: number }> {
+  for (let i = 0; i < warm; i++) {
+    step();
+    await ft.pressureYield();
+  }
   const times: number[] = [];
   const begin = performance.now();
   while (times.length < lo || (performance.now() - begin < budgetMs && times.length < hi)) {
@@ -32,55 +80,77 @@ async function measure(step: Step, budgetMs = 6000, warm = 3, lo = 5, hi = 300):
   return { ms: times[times.length >> 1], min: times[0], n: times.length };
 }
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    json: { type: 'boolean', default: false },
-    backend: { type: 'string', default: 'wasm' },
-    threads: { type: 'string' },
-    help: { type: 'boolean', short: 'h', default: false },
-  },
-});
-
-const known = Object.keys(workloads);
-if (values.help) {
-  console.log(`npm run bench -- [--json] [--backend wasm] [--threads N] [names]\n\nWorkloads: ${known.join(', ')}`);
-  process.exit(0);
-}
-const wrong = positionals.filter((n) => !known.includes(n));
-if (wrong.length > 0) {
-  console.error(`bench: unknown workload ${wrong.join(', ')}; known are ${known.join(', ')}`);
-  process.exit(1);
-}
-try {
-  ft.setDevice(values.backend);
-  if (values.threads !== undefined) ft.setThreads(Number(values.threads));
-} catch (error) {
-  console.error(`bench: ${error instanceof Error ? error.message : error}`);
-  process.exit(1);
+/** The most memory that this process ever had resident, in MiB. Linux says it itself: getrusage counts what the parent had, too. */
+function peakResident(): number {
+  try {
+    const found = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'));
+    if (found !== null) return Number(found[1]) / 1024;
+  } catch {
+    // not Linux
+  }
+  return process.resourceUsage().maxRSS / 1024;
 }
 
-for (const name of positionals.length > 0 ? positionals : known) {
+async function runOne(name: string, compiled: boolean, budgetMs: number): Promise<Result> {
   ft.manualSeed(0);
   ft.resetPeakMemory();
-  const step = workloads[name]();
-  // Workers start in the background: let them come up before anything is measured.
+  const build = workloads[name] as (options: { compiled: boolean }) => Step;
+  const step = build({ compiled });
+  // Workers start in the background: nothing is measured before they are there.
   await new Promise((resolve) => setTimeout(resolve, 100));
-  const { ms, min, n } = await measure(step);
-  const result: Result = {
+  await threadsJoined();
+  const { ms, min, n } = await measure(step, budgetMs);
+  const round = (x: number, digits: number): number => Number(x.toFixed(digits));
+  return {
     engine: 'fathom',
     backend: ft.device(),
     threads: ft.threads(),
+    compiled,
     name,
-    ms: Number(ms.toFixed(3)),
-    min: Number(min.toFixed(3)),
+    ms: round(ms, 3),
+    min: round(min, 3),
     n,
-    peakMiB: Number((ft.memory().peak / 2 ** 20).toFixed(1)),
+    residentMiB: round(peakResident(), 1),
+    poolMiB: round(ft.memory().peak / 2 ** 20, 1),
   };
-  console.log(
-    values.json
-      ? JSON.stringify(result)
-      : `${name.padEnd(20)} ${result.ms.toFixed(3).padStart(10)} ms  min ${result.min.toFixed(3).padStart(10)}  n ${n}  peak ${result.peakMiB} MiB`,
-  );
 }
-process.exit(0);
+
+const line = (r: Result): string =>
+  `${r.name.padEnd(22)} ${r.ms.toFixed(3).padStart(10)} ms   min ${r.min.toFixed(3).padStart(10)}   n ${String(r.n).padStart(3)}` +
+  `   resident ${r.residentMiB.toFixed(0).padStart(5)} MiB   tensors ${r.poolMiB.toFixed(0).padStart(5)} MiB`;
+
+const { values, positionals } = parsed();
+if (values.help) {
+  console.log(usage);
+  process.exit(0);
+}
+const wrong = positionals.filter((name) => !(name in workloads));
+if (wrong.length > 0) fail(`unknown workload ${wrong.join(', ')}; known are ${Object.keys(workloads).join(', ')}`);
+const budgetMs = Number(values.budget) * 1000;
+if (!(budgetMs > 0)) fail(`--budget ${values.budget} is no number of seconds`);
+if (values.compiled && !('compile' in ft)) fail('--compiled: this version has no compile()');
+try {
+  if (values.backend !== undefined) ft.setDevice(values.backend);
+  if (values.threads !== undefined) ft.setThreads(Number(values.threads));
+} catch (error) {
+  fail(error instanceof Error ? error.message : String(error));
+}
+const names = positionals.length > 0 ? positionals : Object.keys(workloads);
+
+let status = 0;
+if (values.child) {
+  const result = await runOne(names[0], values.compiled, budgetMs);
+  console.log(values.json ? JSON.stringify(result) : line(result));
+} else {
+  await threadsJoined();
+  if (!values.json) console.log(`${ft.device()}, ${ft.threads()} thread(s)${values.compiled ? ', compiled' : ''}; median of a step`);
+  for (const name of names) {
+    const given = process.argv.slice(2).filter((word) => !positionals.includes(word));
+    const run = spawnSync(process.execPath, [...process.execArgv, process.argv[1], ...given, '--child', name], { stdio: 'inherit' });
+    if (run.status !== 0) {
+      console.error(`bench: ${name} ended with ${run.signal ?? `status ${run.status}`}`);
+      status = 1;
+    }
+  }
+}
+process.exit(status);
