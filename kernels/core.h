@@ -46,8 +46,25 @@ template <> inline constexpr bool is_float<f64> = true;
 template <class A, class B> constexpr bool same_type = false;
 template <class A> constexpr bool same_type<A, A> = true;
 
-// The only place where an address word becomes a pointer. 0 gives a null pointer.
+// The only places where an address word becomes a pointer and a pointer an address. 0 is the null pointer. A WebAssembly device's memory is the
+// address space; a native device's begins at `device_memory`.
+#if defined(__wasm__)
 template <class T = u8> INLINE T* ptr(double address) { return reinterpret_cast<T*>(static_cast<uptr>(address)); }
+INLINE double address_of(const void* p) { return static_cast<double>(reinterpret_cast<uptr>(p)); }
+#else
+extern u8* device_memory;
+template <class T = u8> INLINE T* ptr(double address) {
+  return address == 0 ? nullptr : reinterpret_cast<T*>(device_memory + static_cast<i64>(address));
+}
+INLINE double address_of(const void* p) { return p == nullptr ? 0 : static_cast<double>(static_cast<const u8*>(p) - device_memory); }
+#endif
+
+// Functions that a host calls: exports of a WebAssembly module, members of the namespace in a native build.
+#if defined(__wasm__)
+#define EXPORT extern "C" __attribute__((visibility("default"), used))
+#else
+#define EXPORT
+#endif
 
 // A size, stride or flag word as an integer.
 INLINE i64 integer(double word) { return static_cast<i64>(word); }

@@ -59,12 +59,6 @@ static NOINLINE void dispatch(i32 opcode, const double* w) {
   }
 }
 
-}  // namespace fathom
-
-using namespace fathom;
-
-#define EXPORT extern "C" __attribute__((visibility("default"), used))
-
 EXPORT i32 execute(double address, double count) {
   error_code = 0;
   const double* w = ptr<const double>(address);
@@ -79,3 +73,5 @@ EXPORT i32 execute(double address, double count) {
 EXPORT double error_info(i32 k) { return k >= 0 && k < 3 ? error_values[k] : 0; }
 
 EXPORT double conv_workspace(double address) { return static_cast<double>(conv_workspace_bytes(ptr<const double>(address))); }
+
+}  // namespace fathom

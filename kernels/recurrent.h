@@ -68,9 +68,8 @@ template <class T> struct Recurrent {
 // C[M, N] (+)= A[M, K] B[K, N] by the MATMUL instruction.
 template <class T>
 INLINE void product(i64 M, i64 N, i64 K, const T* A, i64 a_row, i64 a_col, const T* B, i64 b_row, i64 b_col, T* C, i64 c_row, bool accumulate) {
-  const auto address = [](const void* p) { return static_cast<double>(reinterpret_cast<uptr>(p)); };
-  const double w[19] = {double(OP_MATMUL), 19, double(dtype_of<T>()), double(M), double(N), double(K), address(A), double(a_row), double(a_col),
-                        address(B), double(b_row), double(b_col), address(C), double(c_row), 0, accumulate ? 1.0 : 0.0, 0, 0, 0};
+  const double w[19] = {double(OP_MATMUL), 19, double(dtype_of<T>()), double(M), double(N), double(K), address_of(A), double(a_row), double(a_col),
+                        address_of(B), double(b_row), double(b_col), address_of(C), double(c_row), 0, accumulate ? 1.0 : 0.0, 0, 0, 0};
   op_matmul(w);
 }
 

@@ -119,8 +119,6 @@ void parallel_run(i64 chunks, void (*body)(void* context, i64 chunk), void* cont
 #if defined(__wasm__)
 using namespace fathom;
 
-#define EXPORT extern "C" __attribute__((visibility("default"), used))
-
 // First address that belongs to the program's heap.
 EXPORT double heap_base() { return static_cast<double>(reinterpret_cast<uptr>(thread_memory(MOST_THREADS)) + SHARED_SCRATCH_BYTES); }
 

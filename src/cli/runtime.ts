@@ -4,6 +4,8 @@ import { didYouMean } from './suggest.ts';
 
 export interface DeviceFacts {
   device: string;
+  /** Why this device runs and no other: one line. */
+  reason: string;
   /** Which build of the kernels runs. */
   variant: string;
   threads: number;
@@ -34,7 +36,7 @@ export const runtime: Runtime = {
   async facts() {
     const { doctorInfo, threadsJoined } = await import('../runtime/index.ts');
     await threadsJoined();
-    const { device, variant, threads, hardwareThreads, memory } = doctorInfo();
-    return { device, variant, threads, hardwareThreads, limit: memory.limit };
+    const { device, reason, variant, threads, hardwareThreads, memory } = doctorInfo();
+    return { device, reason, variant, threads, hardwareThreads, limit: memory.limit };
   },
 };

@@ -346,7 +346,7 @@ export abstract class Module<In extends unknown[] = [Tensor], Out = Tensor> exte
 
   /** Casts floating-point parameters and buffers to a dtype; a device name is checked and otherwise changes nothing here. */
   to(target: DType | string): this {
-    if (target === 'cpu' || target === 'wasm') return this;
+    if (target === 'cpu' || target === 'wasm' || target === 'native') return this;
     const dtype = checkDType(target, 'to: dtype or device');
     for (const m of this.modules()) {
       for (const [, p] of m.ownParameters()) if (isFloating(p.dtype)) p.castInPlace(dtype);

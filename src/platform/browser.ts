@@ -71,6 +71,8 @@ export const platform: Platform = {
   now: () => performance.now(),
   kernels: (name) => modules.get(name),
   kernelsPlace: () => `${place.href}${trouble}`,
+  nativeAddon: () => 'browsers run WebAssembly only',
+  memoryLimit: () => 0,
   startWorker,
   collectGarbage,
 };

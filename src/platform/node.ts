@@ -1,12 +1,14 @@
 // The platform in Node: kernels from the file system, worker threads, environment variables. Everything is synchronous.
 import { existsSync, readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { createRequire } from 'node:module';
+import { availableParallelism, totalmem } from 'node:os';
+import { dirname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Worker } from 'node:worker_threads';
 import { wasmFeatures } from './features.ts';
-import type { Platform, WorkerHandle, WorkerStart } from './platform.ts';
+import type { NativeAddon, Platform, WorkerHandle, WorkerStart } from './platform.ts';
 
 // From dist/platform the first place holds the kernels, from src/platform (tests run the sources) the second.
 const places = ['../kernels/', '../../dist/kernels/'].map((path) => fileURLToPath(new URL(path, import.meta.url)));
@@ -43,6 +45,45 @@ function startWorker(start: WorkerStart): WorkerHandle {
   return { terminate: () => void worker.terminate() };
 }
 
+let addon: NativeAddon | string | undefined;
+
+/** Where an add-on for this system may lie: built here, or in a package made ahead for the platform. */
+function* addonPaths(): Generator<string> {
+  const name = `${process.platform}-${process.arch}`;
+  const file = process.env['FATHOM_ADDON'] ?? `fathom-${name}-${process.versions.modules}.node`;
+  if (isAbsolute(file)) return yield file;
+  for (const path of ['../native/', '../../dist/native/']) yield fileURLToPath(new URL(path + file, import.meta.url));
+  try {
+    yield createRequire(import.meta.url).resolve(`fathom-native-${name}/${file}`);
+  } catch {}
+}
+
+function loadAddon(): NativeAddon | string {
+  let looked = '';
+  for (const path of addonPaths()) {
+    looked ||= path;
+    if (!existsSync(path)) continue;
+    const holder = { exports: {} };
+    try {
+      process.dlopen(holder as NodeJS.Module, path);
+      return holder.exports as NativeAddon;
+    } catch (error) {
+      return `${path} does not load: ${error instanceof Error ? error.message : error}`;
+    }
+  }
+  try {
+    const { abi, reason } = JSON.parse(readFileSync(join(dirname(looked), 'status.json'), 'utf8')) as { abi: string; reason: string };
+    if (abi === process.versions.modules) return reason;
+  } catch {}
+  return `no add-on for Node ${process.versions.node} on ${process.platform} ${process.arch}; build it with \`node scripts/build-native.mjs\``;
+}
+
+/** Physical memory, or what the process was confined to. */
+function memoryLimit(): number {
+  const confined = process.constrainedMemory?.() ?? 0;
+  return confined > 0 ? Math.min(confined, totalmem()) : totalmem();
+}
+
 let gc: (() => void) | undefined;
 
 /** V8 exposes its collector to contexts made after the flag is set; finalisers run in the macrotask that follows. */
@@ -62,6 +103,8 @@ export const platform: Platform = {
   now: () => performance.now(),
   kernels,
   kernelsPlace: () => places.join(' or '),
+  nativeAddon: () => (addon ??= loadAddon()),
+  memoryLimit,
   startWorker,
   collectGarbage,
 };

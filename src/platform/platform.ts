@@ -13,6 +13,22 @@ export interface WorkerHandle {
   terminate(): void;
 }
 
+/** The functions of the native add-on (native/binding.cpp). */
+export interface NativeAddon {
+  open(bytes: number, variant?: string): { variant: string; buffer: ArrayBuffer };
+  /** Kernels that it holds and this processor runs, best one first. */
+  variants(): string[];
+  execute(address: number, count: number): number;
+  errorInfo(k: number): number;
+  convWorkspace(address: number): number;
+  poolStart(threads: number): number;
+  poolReady(): number;
+  watch(address: number, bytes: number, serial: number): object;
+  takeDead(): number[];
+  discard(address: number, bytes: number): void;
+  poison?(address: number, bytes: number, on: boolean): void;
+}
+
 export interface Platform {
   readonly name: 'node' | 'browser';
   /** Hardware threads, at least 1. */
@@ -25,6 +41,10 @@ export interface Platform {
   kernels(variant: string): WebAssembly.Module | undefined;
   /** One line that says where kernels were looked for. */
   kernelsPlace(): string;
+  /** The native add-on, or the reason in one line why there is none. */
+  nativeAddon(): NativeAddon | string;
+  /** Bytes that a native device may take at most: what the machine has. */
+  memoryLimit(): number;
   /** Starts a worker that joins the pool and never comes back; it does not keep the process alive. */
   startWorker(start: WorkerStart): WorkerHandle;
   /** Asks the garbage collector to run, and lets finalisers run: storages that nobody holds return to the pool. */

@@ -2,16 +2,18 @@
 
 import { platform } from '#platform';
 import { memory } from './memory.ts';
-import { machine, start } from './runtime.ts';
+import { deviceReason, machine, start } from './runtime.ts';
 
 export * from './errors.ts';
 export { memory, pressureYield, resetPeakMemory, scope } from './memory.ts';
 export { defaultGenerator, Generator, manualSeed } from './random.ts';
-export { device, deviceNames, setDevice, setThreads, threads, threadsJoined } from './runtime.ts';
+export { device, deviceNames, deviceReason, setDevice, setThreads, threads, threadsJoined } from './runtime.ts';
 
 export interface DoctorInfo {
   platform: 'node' | 'browser';
   device: string;
+  /** Why this device runs and no other. */
+  reason: string;
   /** Which build of the kernels runs. */
   variant: string;
   threads: number;
@@ -26,6 +28,7 @@ export function doctorInfo(): DoctorInfo {
   return {
     platform: platform.name,
     device: machine.name,
+    reason: deviceReason(),
     variant: machine.variant,
     threads: machine.threads,
     hardwareThreads: platform.hardwareConcurrency,

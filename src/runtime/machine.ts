@@ -28,4 +28,18 @@ export interface Machine {
   setThreads(n: number): void;
   /** Stops the workers; the machine must not be used afterwards. */
   close(): void;
+  /** Finds blocks of memory that nobody reaches, sooner than a FinalizationRegistry does: the collector counts their bytes. */
+  readonly watcher?: Watcher;
+  /** Gives the pages of a range that holds nothing back to the system. */
+  discard?(address: number, bytes: number): void;
+  /** Only in builds with a sanitizer: marks memory that may not be touched. */
+  poison?(address: number, bytes: number, on: boolean): void;
+}
+
+/** See `Machine.watcher`. */
+export interface Watcher {
+  /** An object that stands for a block. When it is found dead, `serial` is among the next `takeDead`. */
+  watch(address: number, bytes: number, serial: number): object;
+  /** Serial numbers of the blocks found dead since the last call. Costs next to nothing when there are none. */
+  takeDead(): readonly number[];
 }

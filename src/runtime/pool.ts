@@ -1,12 +1,13 @@
 // The pool hands out blocks of device memory by size class and takes them back: at once when the framework alone held
 // them, otherwise when the garbage collector finds the storage unreachable. Nobody calls dispose.
 //
-// A storage points at the region it lies in, and regions are what the FinalizationRegistry watches. Small blocks (up to 4 KiB) are cut from
-// regions of 64 KiB, so a small tensor costs no registration. A large block is a region of its own, which stays registered while it waits for
-// reuse, so only the first use of its memory, and the use after a collection, pay for one.
+// A storage points at the region it lies in, and regions are what is watched: by the machine's own watcher where it has one, which finds dead
+// regions in synchronous loops too, otherwise by a FinalizationRegistry. Small blocks (up to 4 KiB) are cut from
+// regions of 64 KiB, so a small tensor costs no registration. A large block is a region of its own, which stays registered when it is released and
+// waits for reuse, so only the first use of its memory, and the use after a collection, pay for one.
 
 import { OutOfMemoryError } from './errors.ts';
-import type { Machine } from './machine.ts';
+import type { Machine, Watcher } from './machine.ts';
 
 const ALIGN = 64;
 const SMALL = 4096;
@@ -16,6 +17,10 @@ const KEEP_SMALL = 256; // freed small blocks kept per class; more would pin too
 /** A piece of memory: of 64 KiB, which small blocks are cut from, or one large block. Collected when no storage in it is reachable. */
 interface Region {
   readonly address: number;
+  watched: boolean;
+  /** For the machine's watcher: its object for this region, and the number under which it is found dead. */
+  marker?: object;
+  serial?: number;
 }
 
 /** A block of device memory with the number of holders: tensor handles and saved references of the graph. */
@@ -87,22 +92,26 @@ export class Pool {
   /** Free large blocks by size class; their regions stay registered. */
   readonly #large = new Map<number, Region[]>();
   #ranges: { address: number; bytes: number }[] = [];
-  readonly #regions = new FinalizationRegistry<number>((address) => {
-    this.#freeRegions.push(address);
-    this.#live -= REGION;
-  });
-  readonly #largeRegions = new FinalizationRegistry<{ address: number; sizeClass: number }>(({ address, sizeClass }) => {
-    this.#giveLarge(this.#largeRegion(address, sizeClass), sizeClass);
-  });
+  readonly #watcher: Watcher | undefined;
+  readonly #poison: Machine['poison'];
+  /** What the watcher watches, by serial number. */
+  readonly #watched = new Map<number, { address: number; sizeClass: number }>();
+  #serial = 0;
+  readonly #regions = new FinalizationRegistry<{ address: number; sizeClass: number }>(({ address, sizeClass }) =>
+    this.#dead(address, sizeClass),
+  );
   /** Above this many live bytes the next macrotask yield asks the collector to look for garbage. */
   pressureAt: number;
 
   constructor(machine: Machine, onGrow: () => void, limit = machine.maxBytes) {
     this.#machine = machine;
+    this.#watcher = machine.watcher;
+    this.#poison = machine.poison;
     this.#onGrow = onGrow;
     this.#top = Math.ceil(machine.heapBase / REGION) * REGION;
     this.#limit = Math.min(limit, machine.maxBytes);
     this.pressureAt = Math.min(256 * 2 ** 20, this.#limit / 4);
+    this.#poison?.(this.#top, this.#limit - this.#top, true);
   }
 
   get live(): number {
@@ -120,20 +129,29 @@ export class Pool {
 
   /** A block of at least `bytes`, 64-byte aligned, with one reference not yet counted. Its content is undefined. */
   allocate(bytes: number): Storage {
-    if (bytes <= SMALL) {
-      const c = bytes <= ALIGN ? 1 : (bytes + ALIGN - 1) >>> 6;
-      const free = this.#smallAddress[c];
-      if (free.length > 0) return new Storage(this, free.pop() as number, c * ALIGN, c, this.#smallRegion[c].pop() as Region);
-      const size = c * ALIGN;
-      if (this.#regionUsed + size > REGION) this.#newRegion();
-      const region = this.#region as Region;
-      const storage = new Storage(this, region.address + this.#regionUsed, size, c, region);
-      this.#regionUsed += size;
-      return storage;
-    }
+    const storage = bytes <= SMALL ? this.#small(bytes) : this.#block(bytes);
+    if (this.#poison !== undefined) this.#poison(storage.address, bytes, false);
+    return storage;
+  }
+
+  #small(bytes: number): Storage {
+    const c = bytes <= ALIGN ? 1 : (bytes + ALIGN - 1) >>> 6;
+    const free = this.#smallAddress[c];
+    if (free.length > 0) return new Storage(this, free.pop() as number, c * ALIGN, c, this.#smallRegion[c].pop() as Region);
+    const size = c * ALIGN;
+    if (this.#regionUsed + size > REGION) this.#newRegion();
+    const region = this.#region as Region;
+    const storage = new Storage(this, region.address + this.#regionUsed, size, c, region);
+    this.#regionUsed += size;
+    return storage;
+  }
+
+  #block(bytes: number): Storage {
+    this.#reclaim();
     const c = largeClass(bytes);
     const size = largeClassBytes(c);
-    const region = this.#large.get(c)?.pop() ?? this.#largeRegion(this.#carve(size, bytes), c);
+    const region = this.#large.get(c)?.pop() ?? { address: this.#carve(size, bytes), watched: false };
+    if (!region.watched) this.#watch(region, c, size);
     this.#count(size);
     return new Storage(this, region.address, size, c, region);
   }
@@ -143,6 +161,7 @@ export class Pool {
     if (region === null) return;
     storage.address = -1;
     storage.region = null;
+    if (this.#poison !== undefined) this.#poison(address, storage.bytes, true);
     if (storage.bytes <= SMALL) {
       const free = this.#smallAddress[c];
       if (free.length < KEEP_SMALL) {
@@ -152,6 +171,27 @@ export class Pool {
       return;
     }
     this.#giveLarge(region, c);
+  }
+
+  /** Takes back what the machine's watcher found dead. */
+  #reclaim(): void {
+    if (this.#watcher === undefined) return;
+    for (const serial of this.#watcher.takeDead()) {
+      const found = this.#watched.get(serial);
+      if (found === undefined) continue; // merged into a range since
+      this.#watched.delete(serial);
+      this.#dead(found.address, found.sizeClass);
+    }
+  }
+
+  #dead(address: number, sizeClass: number): void {
+    // Watched again when it is used again: a waiting block must not count as memory that a collection may free.
+    if (sizeClass >= 0) {
+      this.#giveLarge({ address, watched: false }, sizeClass);
+      return;
+    }
+    this.#freeRegions.push(address);
+    this.#live -= REGION;
   }
 
   #count(bytes: number): void {
@@ -166,17 +206,30 @@ export class Pool {
     else list.push(region);
   }
 
-  #largeRegion(address: number, sizeClass: number): Region {
-    const region = { address };
-    this.#largeRegions.register(region, { address, sizeClass }, region);
-    return region;
+  /** Has a region watched; size class -1 for one that small blocks are cut from. */
+  #watch(region: Region, sizeClass: number, bytes: number): void {
+    const { address } = region;
+    region.watched = true;
+    if (this.#watcher === undefined) {
+      this.#regions.register(region, { address, sizeClass }, region);
+    } else {
+      region.serial = ++this.#serial;
+      region.marker = this.#watcher.watch(address, bytes, region.serial);
+      this.#watched.set(region.serial, { address, sizeClass });
+    }
+  }
+
+  #unwatch(region: Region): void {
+    if (this.#watcher === undefined) this.#regions.unregister(region);
+    else if (region.serial !== undefined) this.#watched.delete(region.serial);
   }
 
   #newRegion(): void {
+    this.#reclaim();
     const address = this.#freeRegions.pop() ?? this.#carve(REGION, REGION);
-    this.#region = { address };
+    this.#region = { address, watched: true };
+    this.#watch(this.#region, -1, REGION);
     this.#regionUsed = 0;
-    this.#regions.register(this.#region, address);
     this.#count(REGION);
   }
 
@@ -233,7 +286,7 @@ export class Pool {
     for (const [c, list] of this.#large) {
       const bytes = largeClassBytes(c);
       for (const region of list) {
-        this.#largeRegions.unregister(region);
+        this.#unwatch(region);
         all.push({ address: region.address, bytes });
       }
       list.length = 0;

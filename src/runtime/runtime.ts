@@ -1,6 +1,7 @@
 // The device in use: its machine, its pool of memory and the buffer that instructions are written into.
 
 import { platform } from '#platform';
+import { createNativeMachine } from '../backends/native/machine.ts';
 import { createWasmMachine } from '../backends/wasm/machine.ts';
 import { DeviceError, FathomError, IndexError, ValueError } from './errors.ts';
 import type { Machine } from './machine.ts';
@@ -8,8 +9,8 @@ import { Pool, type Storage } from './pool.ts';
 
 const WORDS = 65536; // room for the instructions of one execute call
 
-/** Names that `setDevice` and FATHOM_DEVICE take. 'cpu' is the best device that needs no GPU. */
-export const deviceNames = ['wasm', 'cpu'] as const;
+/** Names that `setDevice` and FATHOM_DEVICE take. 'cpu' is the best device that needs no GPU: native where its add-on is there, else wasm. */
+export const deviceNames = ['native', 'wasm', 'cpu'] as const;
 export type DeviceName = (typeof deviceNames)[number];
 
 export let machine: Machine;
@@ -29,17 +30,37 @@ function checkDevice(name: string, from: string): DeviceName {
   throw new DeviceError(`${from}: unknown device '${name}'; this build knows ${deviceNames.join(', ')}`);
 }
 
-let started = false;
-/** Starts the device on first use. Every tensor goes through here once. */
-export function start(): void {
-  if (started) return;
-  const wanted = platform.env('FATHOM_DEVICE');
-  if (wanted) checkDevice(wanted, 'FATHOM_DEVICE');
-  const threads = Number(platform.env('FATHOM_THREADS') ?? 0);
+/** Threads to start with: what FATHOM_THREADS says, undefined where it says nothing. */
+function wantedThreads(): { threads?: number } {
+  const setting = platform.env('FATHOM_THREADS');
+  const threads = Number(setting ?? 0);
   if (!Number.isInteger(threads) || threads < 0) {
-    throw new ValueError(`FATHOM_THREADS: '${platform.env('FATHOM_THREADS')}' is not a number of threads; use a whole number from 1 on`);
+    throw new ValueError(`FATHOM_THREADS: '${setting}' is not a number of threads; use a whole number from 1 on`);
   }
-  machine = createWasmMachine(platform, threads > 0 ? { threads } : {});
+  return threads > 0 ? { threads } : {};
+}
+
+let reason = '';
+function createMachine(name: DeviceName): Machine {
+  const options = wantedThreads();
+  if (name !== 'wasm') {
+    try {
+      const native = createNativeMachine(platform, options);
+      reason = name === 'native' ? 'asked for' : `kernels built for this processor (${native.variant})`;
+      return native;
+    } catch (error) {
+      reason = `in place of native: ${(error as Error).message.replace(/^native: /, '')}`;
+      if (name === 'native') throw new DeviceError((error as Error).message);
+      return createWasmMachine(platform, options);
+    }
+  }
+  reason = 'asked for';
+  return createWasmMachine(platform, options);
+}
+
+let started = false;
+function startWith(name: DeviceName): void {
+  machine = createMachine(name);
   pool = new Pool(machine, refresh);
   instructionStorage = pool.allocate(WORDS * 8);
   instructionStorage.retain();
@@ -48,10 +69,30 @@ export function start(): void {
   started = true;
 }
 
-/** Chooses the device for new tensors: 'wasm' or 'cpu'. DeviceError names the known ones. */
+/** Starts the device on first use. Every tensor goes through here once. */
+export function start(): void {
+  if (started) return;
+  const wanted = platform.env('FATHOM_DEVICE');
+  startWith(wanted ? checkDevice(wanted, 'FATHOM_DEVICE') : 'cpu');
+}
+
+/**
+ * Chooses the device: 'native', 'wasm' or 'cpu' (the better of the two). A process has one device, so call it before the first tensor.
+ * DeviceError names the known ones, says why 'native' is not to be had, or that another one runs already.
+ */
 export function setDevice(name: string): void {
-  checkDevice(name, 'setDevice');
+  const wanted = checkDevice(name, 'setDevice');
+  if (!started) startWith(wanted);
+  else if (wanted !== 'cpu' && wanted !== machine.name)
+    throw new DeviceError(
+      `setDevice: tensors live on '${machine.name}' already; choose '${name}' before the first tensor, or set FATHOM_DEVICE=${name}`,
+    );
+}
+
+/** Why this device runs and no other: one line. */
+export function deviceReason(): string {
   start();
+  return reason;
 }
 
 /** Name of the device in use. */

@@ -5,6 +5,7 @@ import { type GradNode, refresh } from '../autograd/node.ts';
 import { GradError, ValueError } from '../runtime/errors.ts';
 import { track } from '../runtime/memory.ts';
 import type { Storage } from '../runtime/pool.ts';
+import { device as deviceName } from '../runtime/runtime.ts';
 import type { DType } from './dtype.ts';
 import { dtypeSize, isFloating } from './dtype.ts';
 import type { TensorMethods } from './methods.ts';
@@ -79,7 +80,7 @@ export class Tensor {
 
   /** Name of the device that holds the elements. */
   get device(): string {
-    return 'wasm';
+    return deviceName();
   }
 
   /** Byte address of the first element. Throws when the tensor was released. */

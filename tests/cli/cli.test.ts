@@ -28,7 +28,7 @@ afterEach(async () => {
   vi.unstubAllEnvs();
 });
 
-const facts = { device: 'wasm', variant: 'simd', threads: 2, hardwareThreads: 2, limit: 2 ** 32 };
+const facts = { device: 'wasm', reason: 'no compiler', variant: 'simd', threads: 2, hardwareThreads: 2, limit: 2 ** 32 };
 const lesson: Lesson = {
   id: '7.6',
   name: 'lenet',
@@ -178,6 +178,7 @@ describe('the other commands', () => {
     vi.stubEnv('FATHOM_DATA', folder);
     expect(await cli('doctor')).toBe(0);
     expect(stdout).toMatch(/fathom +1\.2\.3/);
+    expect(stdout).toMatch(/device +wasm: no compiler/);
     expect(stdout).toMatch(/kernels +simd/);
     expect(stdout).toContain('All is well.');
     vi.stubEnv('FATHOM_DATA', '/nowhere/at/all');

@@ -21,8 +21,8 @@ export async function examineMachine({ runtime, version }: { runtime: Runtime; v
     { name: 'platform', value: `${process.platform} ${process.arch}, ${availableParallelism()} processors` },
   ];
   try {
-    const { device, variant, threads, hardwareThreads, limit } = await runtime.facts();
-    findings.push({ name: 'device', value: device });
+    const { device, reason, variant, threads, hardwareThreads, limit } = await runtime.facts();
+    findings.push({ name: 'device', value: `${device}: ${reason}` });
     findings.push({ name: 'kernels', value: variant });
     findings.push({
       name: 'threads',
