@@ -43,8 +43,9 @@ const options = {
   compiled: { type: 'boolean', default: false },
   threads: { type: 'string' },
   budget: { type: 'string', default: '6' },
-  // this process is the one that measures
+  // for the processes that measure; the first of them says on what
   child: { type: 'boolean', default: false },
+  head: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
 
@@ -129,28 +130,39 @@ if (wrong.length > 0) fail(`unknown workload ${wrong.join(', ')}; known are ${Ob
 const budgetMs = Number(values.budget) * 1000;
 if (!(budgetMs > 0)) fail(`--budget ${values.budget} is no number of seconds`);
 if (values.compiled && !('compile' in ft)) fail('--compiled: this version has no compile()');
-try {
-  if (values.backend !== undefined) ft.setDevice(values.backend);
-  if (values.threads !== undefined) ft.setThreads(Number(values.threads));
-} catch (error) {
-  fail(error instanceof Error ? error.message : String(error));
-}
 const names = positionals.length > 0 ? positionals : Object.keys(workloads);
 
-let status = 0;
-if (values.child) {
+/** Status of a child that cannot run any workload: its message has said why. */
+const UNABLE = 3;
+
+async function measureHere(): Promise<void> {
+  try {
+    if (values.backend !== undefined) ft.setDevice(values.backend);
+    if (values.threads !== undefined) ft.setThreads(Number(values.threads));
+  } catch (error) {
+    console.error(`bench: ${error instanceof Error ? error.message : error}`);
+    process.exit(UNABLE);
+  }
   const result = await runOne(names[0], values.compiled, budgetMs);
+  if (values.head)
+    console.log(
+      `${result.backend}, ${result.threads} thread${result.threads === 1 ? '' : 's'}${values.compiled ? ', compiled' : ''}; median of a step`,
+    );
   console.log(values.json ? JSON.stringify(result) : line(result));
-} else {
-  await threadsJoined();
-  if (!values.json) console.log(`${ft.device()}, ${ft.threads()} thread(s)${values.compiled ? ', compiled' : ''}; median of a step`);
+}
+
+let status = 0;
+if (values.child) await measureHere();
+else {
+  const given = process.argv.slice(2).filter((word) => !positionals.includes(word));
   for (const name of names) {
-    const given = process.argv.slice(2).filter((word) => !positionals.includes(word));
-    const run = spawnSync(process.execPath, [...process.execArgv, process.argv[1], ...given, '--child', name], { stdio: 'inherit' });
-    if (run.status !== 0) {
-      console.error(`bench: ${name} ended with ${run.signal ?? `status ${run.status}`}`);
-      status = 1;
-    }
+    const head = name === names[0] && !values.json ? ['--head'] : [];
+    const args = [...process.execArgv, process.argv[1], ...given, ...head, '--child', name];
+    const run = spawnSync(process.execPath, args, { stdio: 'inherit' });
+    if (run.status === 0) continue;
+    status = 1;
+    if (run.status === UNABLE) break;
+    console.error(`bench: ${name} ended with ${run.signal ?? `status ${run.status}`}`);
   }
 }
 process.exit(status);
