@@ -1,5 +1,6 @@
 // Compiles scalar expressions to programs of the EWISE and REDUCE instructions (docs/instruction-set.md).
 
+import { stepNames } from '../runtime/debug-format.ts';
 import { type Expr, order, type PrimitiveName, primitiveCodes } from './scalar.ts';
 
 /** A program as the instructions want it. */
@@ -44,3 +45,11 @@ export function compileProgram(roots: readonly Expr[], nIn: number): CompiledPro
   });
   return { words: [steps.length, next, ...roots.map((r) => register.get(r) as number), ...code], constants };
 }
+
+/** What the steps of programs are called, and how many operands they read, by code: for DEBUG=4. */
+const names = Object.entries(primitiveCodes).reduce<string[]>((list, [name, code]) => {
+  list[code] = name;
+  return list;
+}, []);
+stepNames.names = names;
+stepNames.arity = names.map((_, code) => (code < 64 ? 1 : code < 128 ? 2 : 3));

@@ -5,6 +5,7 @@ import { alias, copy, copyInto, empty, fill } from '../ops/raw.ts';
 import { itemSync } from '../ops/read.ts';
 import { amax, reduceExpr } from '../ops/reduce.ts';
 import { abs, type Expr, input, mul } from '../ops/scalar.ts';
+import { debugEvents } from '../runtime/debug.ts';
 import { DTypeError, ValueError } from '../runtime/errors.ts';
 import { isFloating } from '../tensor/dtype.ts';
 import type { Shape } from '../tensor/shape.ts';
@@ -128,8 +129,9 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
   override step(): undefined;
   override step<T>(closure: () => T): T;
   override step<T>(closure?: () => T): T | undefined {
-    if (closure === undefined) return void this.update();
-    return noGrad(() => this.#minimise(closure));
+    const result = closure === undefined ? void this.update() : noGrad(() => this.#minimise(closure));
+    debugEvents?.step(this.constructor.name);
+    return result;
   }
 
   #minimise<T>(closure: () => T): T {

@@ -2,6 +2,7 @@
 
 import { enableGrad, noGrad } from '../autograd/mode.ts';
 import { copy } from '../ops/raw.ts';
+import { debugEvents } from '../runtime/debug.ts';
 import { ShapeError, ValueError } from '../runtime/errors.ts';
 import { type Shape, sameShape, show } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
@@ -98,6 +99,7 @@ export abstract class Optimizer<O extends object> {
     noGrad(() => {
       for (const g of this.paramGroups) this.update(g);
     });
+    debugEvents?.step(this.constructor.name);
     return result;
   }
 

@@ -68,6 +68,7 @@ export const platform: Platform = {
   name: 'browser',
   hardwareConcurrency: Math.max(1, globalThis.navigator?.hardwareConcurrency ?? 1),
   env,
+  errorColours: () => false,
   now: () => performance.now(),
   kernels: (name) => modules.get(name),
   kernelsPlace: () => `${place.href}${trouble}`,

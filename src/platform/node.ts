@@ -100,6 +100,7 @@ export const platform: Platform = {
   name: 'node',
   hardwareConcurrency: Math.max(1, availableParallelism()),
   env: (name) => process.env[name],
+  errorColours: () => process.stderr.isTTY === true && process.stderr.hasColors(),
   now: () => performance.now(),
   kernels,
   kernelsPlace: () => places.join(' or '),

@@ -35,6 +35,8 @@ export interface Platform {
   readonly hardwareConcurrency: number;
   /** The value of a setting (an environment variable in Node, a query parameter or `globalThis.FATHOM_...` in browsers). */
   env(name: string): string | undefined;
+  /** Whether standard error is a terminal that shows colours. */
+  errorColours(): boolean;
   /** Milliseconds from an arbitrary origin. */
   now(): number;
   /** The compiled kernels of a variant, as in 'relaxed-threads'; undefined where this platform has none of that name. */

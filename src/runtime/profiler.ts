@@ -1,5 +1,6 @@
 // The profiler: how often each operation ran in the kernels, for how long, and what that is in bytes and operations a second.
 
+import { workOfAll } from './instruction-work.ts';
 import { type ExecutionObserver, setObserver, start } from './runtime.ts';
 
 /** One operation of a profile. */
@@ -10,46 +11,19 @@ export interface ProfileRow {
   ms: number;
   /** Bytes of the operands, as if each were moved once; 0 where they are not known. */
   bytes: number;
-  /** Multiplications and additions; counted for matrix products and convolutions, else 0. */
+  /** Multiplications and additions; counted for matrix products, convolutions, recurrent layers and attention, else 0. */
   flops: number;
   /** Part of the time in the kernels, 0 to 1. */
   share: number;
 }
 
-/** One call: milliseconds since the profile began. */
+/** One call: milliseconds since the profile began; bytes and operations as in the rows. */
 export interface ProfileEvent {
   name: string;
   begin: number;
   ms: number;
-}
-
-const elementBytes = [4, 8, 8, 4, 1, 1, 2, 2]; // by dtype code
-
-/** Operations and bytes of an instruction (docs/instruction-set.md). */
-function workOf(w: Float64Array): { flops: number; bytes: number } {
-  switch (w[0]) {
-    case 1: {
-      let bytes = 0;
-      for (let i = 0; i < w[3] + w[4]; i++) bytes += w[7] * elementBytes[w[10 + 2 * i]];
-      return { flops: 0, bytes };
-    }
-    case 3: {
-      const [m, n, k] = [w[3], w[4], w[5]];
-      let batch = 1;
-      for (let d = 0; d < w[14]; d++) batch *= w[19 + d];
-      return { flops: 2 * batch * m * n * k, bytes: batch * (m * k + k * n + m * n) * elementBytes[w[2]] };
-    }
-    case 4:
-    case 5:
-    case 6: {
-      const [n, cin, h, width, cout, kh, kw] = [w[3], w[4], w[5], w[6], w[7], w[8], w[9]];
-      const outputs = n * cout * w[17] * w[18];
-      const taps = (cin / w[16]) * kh * kw;
-      return { flops: 2 * outputs * taps, bytes: (n * cin * h * width + cout * taps + outputs) * elementBytes[w[2]] };
-    }
-    default:
-      return { flops: 0, bytes: 0 };
-  }
+  bytes: number;
+  flops: number;
 }
 
 /** What a program did in the kernels. Printing it shows a table. */
@@ -106,6 +80,7 @@ export class Profile {
       pid: 1,
       tid: 1,
       cat: 'kernels',
+      args: { bytes: e.bytes, flops: e.flops },
     }));
     return JSON.stringify({ traceEvents, displayTimeUnit: 'ms' });
   }
@@ -117,15 +92,16 @@ function collect(): { stop(): Profile } {
   const rows = new Map<string, ProfileRow>();
   const events: ProfileEvent[] = [];
   const origin = performance.now();
-  const observe: ExecutionObserver = (name, begin, end, words) => {
+  const observe: ExecutionObserver = (name, begin, end, words, count) => {
+    before?.(name, begin, end, words, count);
     let row = rows.get(name);
     if (row === undefined) rows.set(name, (row = { name, calls: 0, ms: 0, bytes: 0, flops: 0, share: 0 }));
-    const { flops, bytes } = workOf(words);
+    const { flops, bytes } = workOfAll(words, count);
     row.calls++;
     row.ms += end - begin;
     row.flops += flops;
     row.bytes += bytes;
-    events.push({ name, begin: begin - origin, ms: end - begin });
+    events.push({ name, begin: begin - origin, ms: end - begin, bytes, flops });
   };
   const before = setObserver(observe);
   return {
@@ -138,7 +114,7 @@ function collect(): { stop(): Profile } {
 
 /**
  * Runs `fn`, which may be async, and gives what it did in the kernels: `console.log(profile(() => step()))` prints a table; the trace of
- * `fathom/io`'s saveTrace opens in a browser's performance viewer. What `fn` returns is dropped. Profiles do not nest: the inner one takes over.
+ * `fathom/io`'s saveTrace opens in a browser's performance viewer. What `fn` returns is dropped. An outer profile sees the calls of an inner one, too.
  */
 export function profile(fn: () => Promise<unknown>): Promise<Profile>;
 export function profile(fn: () => unknown): Profile;

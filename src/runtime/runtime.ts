@@ -3,6 +3,7 @@
 import { platform } from '#platform';
 import { createNativeMachine } from '../backends/native/machine.ts';
 import { createWasmMachine } from '../backends/wasm/machine.ts';
+import { debugLevel, startDebug } from './debug.ts';
 import { DeviceError, FathomError, IndexError, ValueError } from './errors.ts';
 import type { Machine } from './machine.ts';
 import { Pool, type Storage } from './pool.ts';
@@ -67,6 +68,11 @@ function startWith(name: DeviceName): void {
   instructionAddress = instructionStorage.address;
   refresh();
   started = true;
+  const level = debugLevel(platform.env);
+  if (level > 0) {
+    const { now, errorColours: colours } = platform;
+    setObserver(startDebug({ level, machine, colours: colours(), now, write: console.error, memory: () => pool.info() }));
+  }
 }
 
 /** Starts the device on first use. Every tensor goes through here once. */
@@ -129,8 +135,13 @@ function kernelError(what: string, code: number): FathomError {
   return new FathomError(`${what}: the kernels do not know opcode ${a}; rebuild them so that they match this version`);
 }
 
-/** Sees every call of the kernels: its name, when it began and ended (milliseconds), and the words of its first instruction. */
-export type ExecutionObserver = (what: string, begin: number, end: number, words: Float64Array) => void;
+/** Sees every call of the kernels: its name, when it began and ended (milliseconds), and its `count` instructions, which follow one another in `words`. */
+export type ExecutionObserver = (what: string, begin: number, end: number, words: Float64Array, count: number) => void;
+/** Bytes that tensors hold now, and held at most. */
+export interface MemoryBytes {
+  live: number;
+  peak: number;
+}
 let observer: ExecutionObserver | null = null;
 /** Sets who sees the calls (null: nobody) and gives who did before. */
 export function setObserver(next: ExecutionObserver | null): ExecutionObserver | null {
@@ -143,7 +154,7 @@ function execute(what: string, count: number): number {
   if (observer === null) return machine.execute(instructionAddress, count);
   const begin = platform.now();
   const code = machine.execute(instructionAddress, count);
-  observer(what, begin, platform.now(), I);
+  observer(what, begin, platform.now(), I, count);
   return code;
 }
 
