@@ -53,9 +53,7 @@ template <class V> INLINE V splat(Elem<V> x) {
   if constexpr (sizeof(V) == sizeof(Elem<V>)) {
     return bit_cast<V>(x);
   } else {
-    V v{};
-    for (int i = 0; i < lanes_of<V>; i++) v[i] = x;
-    return v;
+    return x - V{};  // not lane by lane: g++ would insert them one after the other. The minus keeps -0.
   }
 }
 
