@@ -25,7 +25,8 @@ const families = {
       needs: ['avx512f', 'avx512bw', 'avx512dq', 'avx512vl', 'fma'],
     },
     { name: 'avx2', flags: ['-mavx2', '-mfma', '-mf16c'], needs: ['avx2', 'fma'] },
-    { name: 'baseline', flags: [], needs: [] },
+    // Every processor of the family since 2009.
+    { name: 'baseline', flags: ['-msse4.2', '-mpopcnt'], needs: ['sse4.2', 'popcnt'] },
   ],
   arm64: [{ name: 'neon', flags: [], needs: [] }],
 };
@@ -34,6 +35,8 @@ const families = {
 class Unavailable extends Error {}
 
 export const addonName = () => `fathom-${process.platform}-${process.arch}-${process.versions.modules}.node`;
+
+export const compilerName = () => compiler().name;
 
 function compiler() {
   const wanted = process.env.CXX;
@@ -152,6 +155,8 @@ export async function buildNative({ variants: wanted, sanitize, force = false } 
     '-fno-trapping-math',
     '-ffp-contract=fast',
   ];
+  // MMX registers are those of the x87 unit: code that uses them leaves the host's long doubles broken.
+  if (process.arch === 'x64') common.push('-mno-mmx');
   if (!clang) common.push('-Wno-cast-function-type', '-Wno-unused-parameter');
   if (sanitize)
     common.push(

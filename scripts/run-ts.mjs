@@ -42,7 +42,10 @@ try {
     ignoreAnnotations: true,
     logLevel: 'error',
   });
-  const run = spawnSync(process.execPath, ['--enable-source-maps', outfile, ...args], { stdio: 'inherit' });
+  // A sanitizer's library has to be in the program's process from its start (scripts/sanitize.mjs).
+  const preload = process.env.FATHOM_PRELOAD;
+  const env = preload ? { ...process.env, LD_PRELOAD: preload } : process.env;
+  const run = spawnSync(process.execPath, ['--enable-source-maps', outfile, ...args], { stdio: 'inherit', env });
   if (run.error !== undefined) console.error(`run-ts: ${run.error.message}`);
   status = run.status ?? 1;
 } catch (error) {

@@ -87,7 +87,7 @@ export { memory, pressureYield, resetPeakMemory, scope } from './runtime/memory.
 export type { MemoryInfo } from './runtime/pool.ts';
 export { Profile, type ProfileEvent, type ProfileRow, profile } from './runtime/profiler.ts';
 export { defaultGenerator, Generator, manualSeed } from './runtime/random.ts';
-export { device, deviceNames, setDevice, setThreads, threads } from './runtime/runtime.ts';
+export { device, deviceNames, deviceReason, setDevice, setThreads, threads } from './runtime/runtime.ts';
 export * as special from './special/index.ts';
 export { canCast, type DType, promoteTypes } from './tensor/dtype.ts';
 export { setPrintOptions } from './tensor/print.ts';

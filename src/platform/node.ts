@@ -78,8 +78,14 @@ function loadAddon(): NativeAddon | string {
   return `no add-on for Node ${process.versions.node} on ${process.platform} ${process.arch}; build it with \`node scripts/build-native.mjs\``;
 }
 
-/** Physical memory, or what the process was confined to. */
+/** Physical memory, or what the process was confined to; FATHOM_MEMORY sets less, in MiB. */
 function memoryLimit(): number {
+  const setting = process.env['FATHOM_MEMORY'];
+  if (setting) {
+    const mib = Number(setting);
+    if (!(mib >= 256)) throw new Error(`FATHOM_MEMORY: '${setting}' is not a number of MiB of at least 256`);
+    return mib * 2 ** 20;
+  }
   const confined = process.constrainedMemory?.() ?? 0;
   return confined > 0 ? Math.min(confined, totalmem()) : totalmem();
 }
