@@ -37,7 +37,6 @@ try {
     alias: { '#platform': join(root, 'src', 'platform', 'node.ts') },
     sourcemap: 'inline',
     sourcesContent: false,
-    keepNames: true,
     // package.json names the modules with side effects by their compiled files; here the sources are bundled
     ignoreAnnotations: true,
     logLevel: 'error',
