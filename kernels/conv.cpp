@@ -1,10 +1,20 @@
 // CONV_FORWARD and CONV_INPUT_GRAD: any stride, padding, dilation and groups, as stencils; plain loops for shapes that no staging holds.
-#include "conv_stencil.h"
+#include "conv_winograd.h"
 
 namespace fathom {
 
-// Bytes of a workspace that the front end would have to bring: none, everything fits the kernels' own memory.
-i64 conv_workspace_bytes(const double*) { return 0; }
+// Bytes of the workspace that an instruction wants. Without it the same numbers come slower, and a little different.
+i64 conv_workspace_bytes(const double* w) {
+  Winograd s;
+  return w[0] != 6 && winograd_of(w, w[0] == 5, s) ? winograd_bytes(s) : 0;
+}
+
+static bool by_winograd(const double* w, bool input_grad) {
+  Winograd s;
+  if (!winograd_of(w, input_grad, s) || w[24] == 0 || integer(w[25]) < winograd_bytes(s)) return false;
+  run_winograd(s, ptr(w[24]));
+  return true;
+}
 
 template <class T>
 static NOINLINE void plain_forward(const Conv& c, const T* x, const T* weight, T* y, const T* bias, i32 activation) {
@@ -148,7 +158,13 @@ template <class T> static NOINLINE void input_grad(const double* w) {
   }
 }
 
-void op_conv_forward(const double* w) { return w[2] == F64 ? forward<f64>(w) : forward<f32>(w); }
-void op_conv_input_grad(const double* w) { return w[2] == F64 ? input_grad<f64>(w) : input_grad<f32>(w); }
+void op_conv_forward(const double* w) {
+  if (by_winograd(w, false)) return;
+  return w[2] == F64 ? forward<f64>(w) : forward<f32>(w);
+}
+void op_conv_input_grad(const double* w) {
+  if (by_winograd(w, true)) return;
+  return w[2] == F64 ? input_grad<f64>(w) : input_grad<f32>(w);
+}
 
 }  // namespace fathom

@@ -153,4 +153,20 @@ template <class T> bool run_stencil(const Stencil<T>& s);
 extern template bool run_stencil<f32>(const Stencil<f32>&);
 extern template bool run_stencil<f64>(const Stencil<f64>&);
 
+// dW[i] (i < size) and dbias[i - size] as sums of the same places of `parts` partial results, each `stride` long.
+template <class T> INLINE void add_parts(const T* partial, i64 parts, i64 stride, i64 size, T* dw, T* dbias) {
+  parallel_for(dbias == nullptr ? size : stride, 4096, [=](i64 begin, i64 end) {
+    for (i64 i = begin; i < end; i++) {
+      T sum = partial[i];
+      for (i64 part = 1; part < parts; part++) sum += partial[part * stride + i];
+      (i < size ? dw[i] : dbias[i - size]) = sum;
+    }
+  });
+}
+
+// The gradients of weight and bias as a product over pixels, for many output channels. False: beyond what staging can hold.
+template <class T> bool weight_product(const Conv& c, const T* x, T* dw, const T* dy, T* dbias);
+extern template bool weight_product<f32>(const Conv&, const f32*, f32*, const f32*, f32*);
+extern template bool weight_product<f64>(const Conv&, const f64*, f64*, const f64*, f64*);
+
 }  // namespace fathom

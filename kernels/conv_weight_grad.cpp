@@ -10,6 +10,9 @@ namespace fathom {
 constexpr i64 INPUT_BYTES = 224 << 10, COLUMN_BYTES = 416 << 10, GRAD_BYTES = 288 << 10, ROW_BYTES = 64 << 10;
 static_assert(INPUT_BYTES + COLUMN_BYTES + GRAD_BYTES + ROW_BYTES + 4096 <= SCRATCH_BYTES, "scratch is too small");
 
+// From so many output channels on a product over pixels is faster (conv_weight_product.cpp).
+constexpr i64 FEW_CHANNELS = 12;
+
 // Rows of a tile of dot products: two sums each, and a register for each operand.
 #if defined(__wasm__)
 constexpr int DOT_ROWS = 4;
@@ -272,7 +275,9 @@ template <class T> static NOINLINE void weight_grad(const double* w) {
   s.x = ptr<const T>(w[19]), s.dw = ptr<T>(w[20]), s.dy = ptr<const T>(w[21]), s.dbias = ptr<T>(w[22]);
   s.kernel = c.KH * c.KW, s.tap = taps, s.offset = offsets, s.column = column_offsets;
   if (c.Cout == 0) return;
-  if (c.N * c.OH * c.OW == 0 || c.in_group() == 0 || s.kernel == 0 || s.kernel > MOST_TAPS ||
+  const bool empty = c.N * c.OH * c.OW == 0 || c.in_group() == 0 || s.kernel == 0;
+  if (!empty && s.kernel <= MOST_TAPS && c.out_group() >= FEW_CHANNELS && weight_product(c, s.x, s.dw, s.dy, s.dbias)) return;
+  if (empty || s.kernel > MOST_TAPS ||
       !forward_axis(s.rows, c.OH, c.KH, c.SH, c.PH, c.DH, row_phase, row_shift) ||
       !forward_axis(s.cols, c.OW, c.KW, c.SW, c.PW, c.DW, col_phase, col_shift) || !make_plan(s))
     return plain_weight_grad(c, s.x, s.dw, s.dy, s.dbias);
@@ -295,15 +300,7 @@ template <class T> static NOINLINE void weight_grad(const double* w) {
       grad_block(s, dw, dbias, g, mb * p.block_m, cb * p.channels, part * per_part, min_of((part + 1) * per_part, units));
     }
   });
-  if (whole) return;
-  parallel_for(stride, 4096, [&](i64 begin, i64 end) {
-    for (i64 i = begin; i < end; i++) {
-      if (i >= size && s.dbias == nullptr) break;
-      T sum = partial[i];
-      for (i64 part = 1; part < p.parts; part++) sum += partial[part * stride + i];
-      (i < size ? s.dw[i] : s.dbias[i - size]) = sum;
-    }
-  });
+  if (!whole) add_parts(partial, p.parts, stride, size, s.dw, s.dbias);
 }
 
 void op_conv_weight_grad(const double* w) { return w[2] == F64 ? weight_grad<f64>(w) : weight_grad<f32>(w); }

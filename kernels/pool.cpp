@@ -51,8 +51,12 @@ template <class T> static INLINE void split_pairs(const T* from, Vec<T>& even, V
   } else if constexpr (L == 4) {
     even = __builtin_shufflevector(a, b, 0, 2, 4, 6);
     odd = __builtin_shufflevector(a, b, 1, 3, 5, 7);
+  } else if constexpr (L == 8) {
+    even = __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14);
+    odd = __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15);
   } else {
-    for (int i = 0; i < L / 2; i++) even[i] = a[2 * i], odd[i] = a[2 * i + 1], even[i + L / 2] = b[2 * i], odd[i + L / 2] = b[2 * i + 1];
+    even = __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    odd = __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
   }
 }
 template <class T> static INLINE void store_twice(T* to, Vec<T> v) {
@@ -64,8 +68,12 @@ template <class T> static INLINE void store_twice(T* to, Vec<T> v) {
   } else if constexpr (L == 4) {
     store(to, V(__builtin_shufflevector(v, v, 0, 0, 1, 1)));
     store(to + L, V(__builtin_shufflevector(v, v, 2, 2, 3, 3)));
+  } else if constexpr (L == 8) {
+    store(to, V(__builtin_shufflevector(v, v, 0, 0, 1, 1, 2, 2, 3, 3)));
+    store(to + L, V(__builtin_shufflevector(v, v, 4, 4, 5, 5, 6, 6, 7, 7)));
   } else {
-    for (int i = 0; i < L; i++) to[2 * i] = to[2 * i + 1] = v[i];
+    store(to, V(__builtin_shufflevector(v, v, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7)));
+    store(to + L, V(__builtin_shufflevector(v, v, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13, 14, 14, 15, 15)));
   }
 }
 
@@ -75,7 +83,8 @@ template <class T> static NOINLINE void average_halves(const Pool& p, const T* x
   for (i64 oh = 0; oh < p.OH; oh++, y += p.OW) {
     const T *a = x + 2 * oh * p.W, *b = a + p.W;
     i64 ow = 0;
-    for (; ow + LANES<T> <= p.OW; ow += LANES<T>) {
+    for (; ow < p.OW && p.OW >= LANES<T>; ow += LANES<T>) {
+      ow = min_of(ow, p.OW - LANES<T>);  // the last vector does some a second time
       V a0, a1, b0, b1;
       split_pairs(a + 2 * ow, a0, a1);
       split_pairs(b + 2 * ow, b0, b1);
@@ -132,7 +141,8 @@ template <class T> static NOINLINE void average_back_halves(const Pool& p, const
   for (i64 oh = 0; oh < p.OH; oh++, dy += p.OW) {
     T *a = dx + 2 * oh * p.W, *b = a + p.W;
     i64 ow = 0;
-    for (; ow + LANES<T> <= p.OW; ow += LANES<T>) {
+    for (; ow < p.OW && p.OW >= LANES<T>; ow += LANES<T>) {
+      ow = min_of(ow, p.OW - LANES<T>);
       const V v = load<V>(dy + ow) * splat<V>(scale);
       store_twice(a + 2 * ow, v);
       store_twice(b + 2 * ow, v);
@@ -168,7 +178,9 @@ template <class T> static INLINE void max_windows(const Pool& p, const T* x, i64
       where = select(better, I(lane + E(at)), where);
     }
   store(y, best);
-  if (index)
+  if (!index) return;
+  if constexpr (sizeof(E) == sizeof(i32)) store(index, where);
+  else
     for (int l = 0; l < L; l++) index[l] = static_cast<i32>(where[l]);
 }
 
@@ -177,14 +189,18 @@ template <class T> static NOINLINE void max_plane(const Pool& p, const T* x, T* 
   for (i64 oh = 0; oh < p.OH; oh++) {
     const i64 top = oh * p.SH - p.PH;
     const Span rows = span_of(top, p.KH, p.DH, p.H);
+    // Windows [inner, outer) lie inside the plane; the last vector of them may do some a second time.
+    const i64 inner = ceil_div(p.PW, p.SW), room = p.W - 1 - (p.KW - 1) * p.DW + p.PW, outer = room < 0 ? 0 : min_of(p.OW, room / p.SW + 1);
     i64 ow = 0;
     while (ow < p.OW) {
-      const i64 left = ow * p.SW - p.PW, at = oh * p.OW + ow;
-      if (left >= 0 && ow + L <= p.OW && left + (L - 1) * p.SW + (p.KW - 1) * p.DW < p.W) {
-        max_windows(p, x, top, left, rows, y + at, index ? index + at : nullptr);
+      if (ow >= inner && ow < outer && outer - inner >= L) {
+        ow = min_of(ow, outer - L);
+        const i64 at = oh * p.OW + ow;
+        max_windows(p, x, top, ow * p.SW - p.PW, rows, y + at, index ? index + at : nullptr);
         ow += L;
         continue;
       }
+      const i64 left = ow * p.SW - p.PW, at = oh * p.OW + ow;
       const Span cols = span_of(left, p.KW, p.DW, p.W);
       T best = T(-__builtin_inf());
       i64 where = (top + rows.first * p.DH) * p.W + left + cols.first * p.DW;

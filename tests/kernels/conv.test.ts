@@ -65,7 +65,8 @@ function products(c: Case, visit: (x: number, w: number, y: number) => void): vo
         }
 }
 
-function execute(on: Bench, opcode: number, c: Case, values: Operands) {
+/** Runs one instruction, with the workspace that it asks for unless `bare`. */
+function execute(on: Bench, opcode: number, c: Case, values: Operands, bare = false) {
   const g = geometry(c);
   const size = g.dtype === 'float32' ? 4 : 8;
   // What an instruction must write starts as rubbish.
@@ -78,12 +79,15 @@ function execute(on: Bench, opcode: number, c: Case, values: Operands) {
   };
   const operands = [g.dtype === 'float32' ? 0 : 1, g.N, g.C, g.H, g.W, g.O, ...g.K, ...g.S, ...g.P, ...g.D, g.groups, g.OH, g.OW];
   operands.push(address.x, address.weight, address.y, g.bias && opcode !== 5 ? address.bias : 0, opcode === 4 ? g.activation : 0, 0, 0);
+  const bytes = on.machine.convWorkspace(on.put('float64', [opcode, operands.length + 2, ...operands]));
+  if (bytes > 0 && !bare) operands.splice(-2, 2, on.alloc(bytes), bytes);
   expect(on.execute(opcode, operands)).toBe(0);
   const get = (name: keyof Operands): number[] => on.get(g.dtype, address[name], g.sizes[name]);
-  return { get, address, size, sizes: g.sizes };
+  return { get, address, size, sizes: g.sizes, workspace: bytes };
 }
 
-function check(c: Case): void {
+/** `loss`: how many times the error of a plain sum is allowed. */
+function check(c: Case, loss = 1): void {
   const g = geometry(c);
   const values: Operands = {
     x: numbers(g.sizes.x, 1),
@@ -94,7 +98,7 @@ function check(c: Case): void {
   const label = JSON.stringify(c);
   const plane = g.OH * g.OW;
   const channel = (i: number): number => Math.floor(i / plane) % g.O;
-  const tolerance = (terms: number): number => (g.dtype === 'float64' ? 1e-13 : 1e-6) * Math.sqrt(terms + 10);
+  const tolerance = (terms: number): number => (g.dtype === 'float64' ? 1e-13 : 1e-6) * loss * Math.sqrt(terms + 10);
   const perOutput = (g.sizes.weight / g.O) * 1;
   bench.reset();
   const y = values.y.map((_, i) => (g.bias ? values.bias[channel(i)] : 0));
@@ -172,6 +176,33 @@ describe('conv', () => {
     check({ N: 1, C: 8, H: 4, W: 4, O: 500, K: [3, 3], P: [1, 1], bias: false });
   });
 
+  test('3×3 with stride 1 in a workspace, whose tiles stick out at every side', () => {
+    for (const c of [
+      { N: 3, C: 26, H: 13, W: 9, O: 31, K: [3, 3], P: [1, 1], activation: 1 },
+      { N: 9, C: 24, H: 6, W: 7, O: 40, K: [3, 3], P: [0, 2] },
+      { N: 17, C: 33, H: 3, W: 3, O: 27, K: [3, 3], P: [1, 1], bias: false },
+      { N: 1, C: 24, H: 8, W: 75, O: 25, K: [3, 3], P: [2, 0], activation: 2 },
+      { N: 4, C: 340, H: 8, W: 8, O: 24, K: [3, 3], P: [1, 1] },
+      { N: 20, C: 24, H: 24, W: 24, O: 24, K: [3, 3], P: [1, 1] },
+    ] as Case[]) {
+      check(c, 4);
+      const g = geometry(c);
+      const values: Operands = {
+        x: numbers(g.sizes.x, 1),
+        weight: numbers(g.sizes.weight, 2),
+        y: numbers(g.sizes.y, 3),
+        bias: numbers(g.O, 4),
+      };
+      bench.reset();
+      const run = execute(bench, 4, c, values);
+      expect(run.workspace).toBeGreaterThan(0);
+      const y = run.get('y');
+      // without the workspace another way is taken
+      const plain = execute(bench, 4, c, values, true).get('y');
+      expectClose(y, plain, 1e-5 * Math.sqrt(c.C), JSON.stringify(c));
+    }
+  });
+
   test('depthwise and grouped', () => {
     check({ C: 12, H: 9, W: 9, O: 12, K: [3, 3], P: [1, 1], groups: 12 });
     check({ C: 12, H: 9, W: 9, O: 24, K: [3, 3], P: [1, 1], groups: 12, S: [2, 2] });
@@ -214,6 +245,7 @@ describe('conv', () => {
       { N: 20, C: 1, H: 28, W: 28, O: 6, K: [5, 5], P: [2, 2] },
       { N: 20, C: 6, H: 14, W: 14, O: 16, K: [5, 5] },
       { N: 4, C: 64, H: 12, W: 12, O: 96, K: [3, 3], P: [1, 1], S: [2, 2] },
+      { N: 4, C: 64, H: 12, W: 12, O: 96, K: [3, 3], P: [1, 1] },
     ] as Case[])
       for (const [opcode, name] of [
         [4, 'y'],
