@@ -1,6 +1,9 @@
 // Vector types over the compiler's vector extensions. The one header where a target's builtins are allowed.
 #pragma once
 #include "core.h"
+#if defined(__aarch64__) && !defined(__clang__)
+#include <arm_neon.h>
+#endif
 
 namespace fathom {
 
@@ -70,6 +73,41 @@ template <class M, class V> INLINE V select(M mask, V a, V b) {
   return mask ? a : b;
 }
 
+// a < b ? a : b, which gives b where either is NaN: one instruction on x86.
+template <class V> INLINE V lesser(V a, V b) {
+#if defined(__SSE2__) && !defined(__clang__)
+  if constexpr (same_type<V, Vec<f32, 4>>) return __builtin_ia32_minps(a, b);
+  else if constexpr (same_type<V, Vec<f64, 2>>) return __builtin_ia32_minpd(a, b);
+#if defined(__AVX__)
+  else if constexpr (same_type<V, Vec<f32, 8>>) return __builtin_ia32_minps256(a, b);
+  else if constexpr (same_type<V, Vec<f64, 4>>) return __builtin_ia32_minpd256(a, b);
+#endif
+#if defined(__AVX512F__)
+  else if constexpr (same_type<V, Vec<f32, 16>>) return __builtin_ia32_minps512_mask(a, b, a, -1, 4);
+  else if constexpr (same_type<V, Vec<f64, 8>>) return __builtin_ia32_minpd512_mask(a, b, a, -1, 4);
+#endif
+  else
+#endif
+  return select(a < b, a, b);
+}
+// a > b ? a : b, likewise.
+template <class V> INLINE V greater(V a, V b) {
+#if defined(__SSE2__) && !defined(__clang__)
+  if constexpr (same_type<V, Vec<f32, 4>>) return __builtin_ia32_maxps(a, b);
+  else if constexpr (same_type<V, Vec<f64, 2>>) return __builtin_ia32_maxpd(a, b);
+#if defined(__AVX__)
+  else if constexpr (same_type<V, Vec<f32, 8>>) return __builtin_ia32_maxps256(a, b);
+  else if constexpr (same_type<V, Vec<f64, 4>>) return __builtin_ia32_maxpd256(a, b);
+#endif
+#if defined(__AVX512F__)
+  else if constexpr (same_type<V, Vec<f32, 16>>) return __builtin_ia32_maxps512_mask(a, b, a, -1, 4);
+  else if constexpr (same_type<V, Vec<f64, 8>>) return __builtin_ia32_maxpd512_mask(a, b, a, -1, 4);
+#endif
+  else
+#endif
+  return select(a > b, a, b);
+}
+
 // The smaller (larger) of x and a limit that is no NaN; a NaN in x stays. One instruction where vmin takes several.
 template <class V> INLINE V at_most(V x, V limit) {
 #if defined(__wasm_simd128__)
@@ -77,7 +115,7 @@ template <class V> INLINE V at_most(V x, V limit) {
   else if constexpr (same_type<V, Vec<f64, 2>>) return __builtin_wasm_pmin_f64x2(x, limit);
   else
 #endif
-  return select(limit < x, limit, x);
+  return lesser(limit, x);
 }
 template <class V> INLINE V at_least(V x, V limit) {
 #if defined(__wasm_simd128__)
@@ -85,7 +123,7 @@ template <class V> INLINE V at_least(V x, V limit) {
   else if constexpr (same_type<V, Vec<f64, 2>>) return __builtin_wasm_pmax_f64x2(x, limit);
   else
 #endif
-  return select(x < limit, limit, x);
+  return greater(limit, x);
 }
 
 template <class V> INLINE IntOf<V> bits(V v) { return bit_cast<IntOf<V>>(v); }
@@ -116,53 +154,25 @@ template <class V> INLINE V vmax(V a, V b) {
   if constexpr (same_type<V, Vec<f32, 4>>) return __builtin_wasm_max_f32x4(a, b);
   else if constexpr (same_type<V, Vec<f64, 2>>) return __builtin_wasm_max_f64x2(a, b);
   else
+#elif defined(__aarch64__) && !defined(__clang__)
+  if constexpr (same_type<V, Vec<f32, 4>>) return bit_cast<V>(vmaxq_f32(bit_cast<float32x4_t>(a), bit_cast<float32x4_t>(b)));
+  else if constexpr (same_type<V, Vec<f64, 2>>) return bit_cast<V>(vmaxq_f64(bit_cast<float64x2_t>(a), bit_cast<float64x2_t>(b)));
+  else
 #endif
-  if constexpr (is_scalar<V>) return a > b || a != a ? a : b;
-  else return ((a > b) | (a != a)) ? a : b;
+  return select(a != a, a, greater(a, b));
 }
 template <class V> INLINE V vmin(V a, V b) {
 #if defined(__wasm_simd128__)
   if constexpr (same_type<V, Vec<f32, 4>>) return __builtin_wasm_min_f32x4(a, b);
   else if constexpr (same_type<V, Vec<f64, 2>>) return __builtin_wasm_min_f64x2(a, b);
   else
-#endif
-  if constexpr (is_scalar<V>) return a < b || a != a ? a : b;
-  else return ((a < b) | (a != a)) ? a : b;
-}
-
-template <class V> INLINE V vsqrt(V v) {
-#if defined(__wasm_simd128__)
-  if constexpr (same_type<V, Vec<f32, 4>>) return __builtin_wasm_sqrt_f32x4(v);
-  else if constexpr (same_type<V, Vec<f64, 2>>) return __builtin_wasm_sqrt_f64x2(v);
+#elif defined(__aarch64__) && !defined(__clang__)
+  if constexpr (same_type<V, Vec<f32, 4>>) return bit_cast<V>(vminq_f32(bit_cast<float32x4_t>(a), bit_cast<float32x4_t>(b)));
+  else if constexpr (same_type<V, Vec<f64, 2>>) return bit_cast<V>(vminq_f64(bit_cast<float64x2_t>(a), bit_cast<float64x2_t>(b)));
   else
 #endif
-  if constexpr (same_type<V, f32>) return __builtin_sqrtf(v);
-  else if constexpr (same_type<V, f64>) return __builtin_sqrt(v);
-  else {
-    for (int i = 0; i < lanes_of<V>; i++) v[i] = vsqrt(v[i]);
-    return v;
-  }
+  return select(a != a, a, lesser(a, b));
 }
-
-// Rounding to integers, lane by lane; `vround` rounds halves to even.
-#if defined(__clang__)
-template <class V> INLINE V vfloor(V v) { return __builtin_elementwise_floor(v); }
-template <class V> INLINE V vceil(V v) { return __builtin_elementwise_ceil(v); }
-template <class V> INLINE V vtrunc(V v) { return __builtin_elementwise_trunc(v); }
-template <class V> INLINE V vround(V v) { return __builtin_elementwise_rint(v); }
-#else
-template <class V, class F> INLINE V lanewise(V v, F f) {
-  if constexpr (is_scalar<V>) return V(f(v));
-  else {
-    for (int i = 0; i < lanes_of<V>; i++) v[i] = Elem<V>(f(v[i]));
-    return v;
-  }
-}
-template <class V> INLINE V vfloor(V v) { return lanewise(v, [](double x) { return __builtin_floor(x); }); }
-template <class V> INLINE V vceil(V v) { return lanewise(v, [](double x) { return __builtin_ceil(x); }); }
-template <class V> INLINE V vtrunc(V v) { return lanewise(v, [](double x) { return __builtin_trunc(x); }); }
-template <class V> INLINE V vround(V v) { return lanewise(v, [](double x) { return __builtin_rint(x); }); }
-#endif
 
 template <class V> INLINE V vabs(V v) {
   using I = IntOf<V>;
@@ -176,23 +186,120 @@ template <class V> INLINE V vcopysign(V a, V b) {
   return bit_cast<V>(I((bits(a) & Elem<I>(~sign)) | (bits(b) & Elem<I>(sign))));
 }
 
+// f(half) for both halves of a vector that is wider than a register of the target.
+template <class V, class F> INLINE V by_halves(V v, F f) {
+  using H = Vec<Elem<V>, lanes_of<V> / 2>;
+  H part[2];
+  __builtin_memcpy(part, &v, sizeof v);
+  part[0] = f(part[0]);
+  part[1] = f(part[1]);
+  __builtin_memcpy(&v, part, sizeof v);
+  return v;
+}
+
+template <class V> INLINE V vsqrt(V v) {
+  if constexpr (same_type<V, f32>) return __builtin_sqrtf(v);
+  else if constexpr (same_type<V, f64>) return __builtin_sqrt(v);
+#if defined(__wasm_simd128__)
+  else if constexpr (same_type<V, Vec<f32, 4>>) return __builtin_wasm_sqrt_f32x4(v);
+  else if constexpr (same_type<V, Vec<f64, 2>>) return __builtin_wasm_sqrt_f64x2(v);
+#elif defined(__SSE2__) && !defined(__clang__)
+  else if constexpr (same_type<V, Vec<f32, 4>>) return __builtin_ia32_sqrtps(v);
+  else if constexpr (same_type<V, Vec<f64, 2>>) return __builtin_ia32_sqrtpd(v);
+#if defined(__AVX__)
+  else if constexpr (same_type<V, Vec<f32, 8>>) return __builtin_ia32_sqrtps256(v);
+  else if constexpr (same_type<V, Vec<f64, 4>>) return __builtin_ia32_sqrtpd256(v);
+#endif
+#if defined(__AVX512F__)
+  else if constexpr (same_type<V, Vec<f32, 16>>) return __builtin_ia32_sqrtps512_mask(v, v, -1, 4);
+  else if constexpr (same_type<V, Vec<f64, 8>>) return __builtin_ia32_sqrtpd512_mask(v, v, -1, 4);
+#endif
+#elif defined(__aarch64__) && !defined(__clang__)
+  else if constexpr (same_type<V, Vec<f32, 4>>) return bit_cast<V>(vsqrtq_f32(bit_cast<float32x4_t>(v)));
+  else if constexpr (same_type<V, Vec<f64, 2>>) return bit_cast<V>(vsqrtq_f64(bit_cast<float64x2_t>(v)));
+#endif
+  else if constexpr (sizeof(V) > 16) return by_halves(v, [](auto h) { return vsqrt(h); });
+  else {
+    for (int i = 0; i < lanes_of<V>; i++) v[i] = vsqrt(Elem<V>(v[i]));
+    return v;
+  }
+}
+
+// Rounding to integers, lane by lane; `vround` rounds halves to even.
+#if defined(__clang__)
+template <class V> INLINE V vfloor(V v) { return __builtin_elementwise_floor(v); }
+template <class V> INLINE V vceil(V v) { return __builtin_elementwise_ceil(v); }
+template <class V> INLINE V vtrunc(V v) { return __builtin_elementwise_trunc(v); }
+template <class V> INLINE V vround(V v) { return __builtin_elementwise_rint(v); }
+#else
+enum Rounding : int { TO_NEAREST = 0, DOWN = 1, UP = 2, TO_ZERO = 3 };  // numbered as in SSE4.1
+template <Rounding R, class V> INLINE V rounded(V v) {
+  using E = Elem<V>;
+  if constexpr (is_scalar<V>) {
+    const f64 x = v;  // exact, also for what comes back
+    return V(R == DOWN ? __builtin_floor(x) : R == UP ? __builtin_ceil(x) : R == TO_ZERO ? __builtin_trunc(x) : __builtin_rint(x));
+  }
+#if defined(__SSE4_1__)
+  else if constexpr (same_type<V, Vec<f32, 4>>) return __builtin_ia32_roundps(v, R);
+  else if constexpr (same_type<V, Vec<f64, 2>>) return __builtin_ia32_roundpd(v, R);
+#if defined(__AVX__)
+  else if constexpr (same_type<V, Vec<f32, 8>>) return __builtin_ia32_roundps256(v, R);
+  else if constexpr (same_type<V, Vec<f64, 4>>) return __builtin_ia32_roundpd256(v, R);
+#endif
+#if defined(__AVX512F__)
+  else if constexpr (same_type<V, Vec<f32, 16>>) return __builtin_ia32_rndscaleps_mask(v, R, v, -1, 4);
+  else if constexpr (same_type<V, Vec<f64, 8>>) return __builtin_ia32_rndscalepd_mask(v, R, v, -1, 4);
+#endif
+#elif defined(__aarch64__)
+  else if constexpr (same_type<V, Vec<f32, 4>>) {
+    const float32x4_t x = bit_cast<float32x4_t>(v);
+    return bit_cast<V>(R == DOWN ? vrndmq_f32(x) : R == UP ? vrndpq_f32(x) : R == TO_ZERO ? vrndq_f32(x) : vrndnq_f32(x));
+  } else if constexpr (same_type<V, Vec<f64, 2>>) {
+    const float64x2_t x = bit_cast<float64x2_t>(v);
+    return bit_cast<V>(R == DOWN ? vrndmq_f64(x) : R == UP ? vrndpq_f64(x) : R == TO_ZERO ? vrndq_f64(x) : vrndnq_f64(x));
+  }
+#endif
+  else if constexpr (sizeof(V) > 16) return by_halves(v, [](auto h) { return rounded<R>(h); });
+  else {
+    // Magnitudes below 2^23 (2^52) lose their fraction when that much is added; larger ones have none, NaN and infinities stay.
+    const V whole = splat<V>(E(sizeof(E) == 4 ? 0x1p23 : 0x1p52)), size = vabs(v);
+    V r = (size + whole) - whole;
+    if constexpr (R == TO_ZERO) r -= select(r > size, splat<V>(E(1)), V{});
+    r = vcopysign(r, v);
+    if constexpr (R == DOWN) r = vcopysign(V(r - select(r > v, splat<V>(E(1)), V{})), v);
+    if constexpr (R == UP) r = vcopysign(V(r + select(r < v, splat<V>(E(1)), V{})), v);
+    return select(size < whole, r, v);
+  }
+}
+template <class V> INLINE V vfloor(V v) { return rounded<DOWN>(v); }
+template <class V> INLINE V vceil(V v) { return rounded<UP>(v); }
+template <class V> INLINE V vtrunc(V v) { return rounded<TO_ZERO>(v); }
+template <class V> INLINE V vround(V v) { return rounded<TO_NEAREST>(v); }
+#endif
+
 // Sum, maximum (NaN propagates) and minimum of the lanes, always in the same order.
+template <class V, class F> INLINE Elem<V> across(V v, F join) {
+  constexpr int N = lanes_of<V>;
+  if constexpr (N == 2) return join(Elem<V>(v[0]), Elem<V>(v[1]));
+  else if constexpr (N == 4) {
+    const V pairs = join(v, V(__builtin_shufflevector(v, v, 2, 3, 2, 3)));
+    return join(Elem<V>(pairs[0]), Elem<V>(pairs[1]));
+  } else {
+    using H = Vec<Elem<V>, N / 2>;
+    static_assert(N == 8 || N == 16, "vectors of 2 to 16 lanes");
+    if constexpr (N == 8) return across(H(join(H(__builtin_shufflevector(v, v, 0, 1, 2, 3)), H(__builtin_shufflevector(v, v, 4, 5, 6, 7)))), join);
+    else
+      return across(H(join(H(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7)), H(__builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15)))), join);
+  }
+}
 template <class V> INLINE Elem<V> hsum(V v) {
-  Elem<V> t[lanes_of<V>];
-  __builtin_memcpy(t, &v, sizeof v);
-  for (int n = lanes_of<V> / 2; n > 0; n /= 2)
-    for (int i = 0; i < n; i++) t[i] += t[i + n];
-  return t[0];
+  return across(v, [](auto a, auto b) { return a + b; });
 }
 template <class V> INLINE Elem<V> hmax(V v) {
-  Elem<V> t = v[0];
-  for (int i = 1; i < lanes_of<V>; i++) t = vmax(t, Elem<V>(v[i]));
-  return t;
+  return across(v, [](auto a, auto b) { return vmax(a, b); });
 }
 template <class V> INLINE Elem<V> hmin(V v) {
-  Elem<V> t = v[0];
-  for (int i = 1; i < lanes_of<V>; i++) t = vmin(t, Elem<V>(v[i]));
-  return t;
+  return across(v, [](auto a, auto b) { return vmin(a, b); });
 }
 
 // Tells the processor that this is a spin loop.

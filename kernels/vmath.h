@@ -134,9 +134,13 @@ template <class V> INLINE V split_exponent(V x, IntOf<V>& k) {
   return bit_cast<V>(I((b & J((J(1) << F::mantissa) - 1)) + root));
 }
 
+// An integer of a magnitude below 2^51 (2^31 in single precision).
 template <class V> INLINE V int_to_float(IntOf<V> n) {
   if constexpr (is_scalar<V>) return V(n);
-  else return __builtin_convertvector(n, V);
+  else if constexpr (sizeof(Elem<V>) == 8) {  // few targets convert 64-bit integers; these are small
+    const V magic = splat<V>(FloatFormat<f64>::magic);
+    return bit_cast<V>(IntOf<V>(n + bits(magic))) - magic;
+  } else return __builtin_convertvector(n, V);
 }
 
 // Natural logarithm: 0 gives -inf, negative numbers NaN, inf stays inf.
