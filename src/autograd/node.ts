@@ -41,7 +41,7 @@ export class GradNode {
   readonly name: string;
   readonly sequence: number;
   readonly edges: (Edge | null)[];
-  readonly vjp: Vjp;
+  vjp: Vjp;
   saved: readonly Tensor[] | null;
   #versions: readonly number[];
   readonly outputs: { shape: Shape; dtype: DType }[] = [];
@@ -72,7 +72,7 @@ export class GradNode {
   setSaved(saved: readonly Tensor[]): void {
     if (structureOnly) return;
     for (const t of saved) t.storage.retain();
-    this.release();
+    this.#drop();
     this.saved = saved;
     if (saved.length > 0) track(this);
     this.#versions = saved.map((t) => t.storage.version);
@@ -113,12 +113,17 @@ export class GradNode {
     return saved;
   }
 
-  /** Drops the saved tensors; their memory returns at once where nobody else holds it. A node without any can run again. */
+  /** Drops the saved tensors, and what else backward holds; their memory returns at once where nobody else holds it. A node without any can run again. */
   release(): void {
+    if (this.#drop()) this.vjp = noVjp;
+  }
+
+  #drop(): boolean {
     const saved = this.saved;
-    if (saved === null || saved.length === 0) return;
+    if (saved === null || saved.length === 0) return false;
     this.saved = null;
     for (const t of saved) t.storage.release();
+    return true;
   }
 
   /** At the end of a scope from which no result that needs this node leaves. */

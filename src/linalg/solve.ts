@@ -50,8 +50,9 @@ function solveMatrices(A: Tensor, B: Tensor): Tensor {
   commonBatch('solve', A, B);
   const { LU, pivots, info } = luRaw('solve', A);
   checkInvertible('solve', A, info);
-  const X = noGrad(() => luSolve(LU, pivots, B));
+  const X = solved(LU, pivots, B);
   if (mustRecord([A, B])) {
+    const rightShape = B.shape; // the closure must not hold B
     // Giles 2008, section 2.3.1: gB = A⁻ᵀ gX, gA = -gB Xᵀ
     record('solve', [A, B], [X], [A, X, LU, pivots], ([g], [A_, X_, LU_, pivots_], node) => {
       if (g === null) return [null, null];
@@ -59,18 +60,21 @@ function solveMatrices(A: Tensor, B: Tensor): Tensor {
         () => solveMatrices(mT(A_), g),
         () => luSolve(LU_, pivots_, g, { adjoint: true }),
       );
-      return [node.needs(0) ? sumToShape(neg(matmul(gB, mT(X_))), A_.shape) : null, node.needs(1) ? sumToShape(gB, B.shape) : null];
+      return [node.needs(0) ? sumToShape(neg(matmul(gB, mT(X_))), A_.shape) : null, node.needs(1) ? sumToShape(gB, rightShape) : null];
     });
   }
   return X;
 }
+
+/** The solution without history; a function of its own, so that no closure of its callers holds B. */
+const solved = (LU: Tensor, pivots: Tensor, B: Tensor): Tensor => noGrad(() => luSolve(LU, pivots, B));
 
 /** A⁻¹ for A [..., n, n]. LinAlgError names the matrix that is singular; prefer solve where the inverse only multiplies something. */
 export function inv(A: Tensor): Tensor {
   checkSquare('inv', A);
   const { LU, pivots, info } = luRaw('inv', A);
   checkInvertible('inv', A, info);
-  const P = noGrad(() => luSolve(LU, pivots, expand(identityLike(A), A.shape)));
+  const P = solved(LU, pivots, expand(identityLike(A), A.shape));
   // Giles 2008, section 2.2.3: gA = -A⁻ᵀ g A⁻ᵀ
   if (mustRecord([A])) record('inv', [A], [P], [P], ([g], [P_]) => [g === null ? null : neg(matmul(mT(P_), matmul(g, mT(P_))))]);
   return P;

@@ -45,6 +45,7 @@ function solveLeft(A: Tensor, B: Tensor, upper: boolean, unit: boolean): Tensor 
   const wide = sameShape(batch, batchOf(B)) ? B : expand(B, [...batch, ...B.shape.slice(-2)]);
   const X = triangularRaw('solveTriangular', A, wide, upper, unit);
   if (mustRecord([A, B])) {
+    const rightShape = B.shape; // the closure must not hold B
     // Giles 2008, section 2.3.1: gB = A⁻ᵀ gX, gA = -gB Xᵀ, here kept to the triangle that is read
     record('solveTriangular', [A, B], [X], [A, X], ([g], [A_, X_], node) => {
       if (g === null) return [null, null];
@@ -53,7 +54,7 @@ function solveLeft(A: Tensor, B: Tensor, upper: boolean, unit: boolean): Tensor 
       const diagonal = unit ? (upper ? 1 : -1) : 0;
       return [
         node.needs(0) ? sumToShape(neg(cut(matmul(gB, mT(X_)), { diagonal })), A_.shape) : null,
-        node.needs(1) ? sumToShape(gB, B.shape) : null,
+        node.needs(1) ? sumToShape(gB, rightShape) : null,
       ];
     });
   }

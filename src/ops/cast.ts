@@ -11,7 +11,8 @@ export function to(x: Tensor, dtype: DType, { copy: force = false }: { copy?: bo
   checkDType(dtype);
   if (x.dtype === dtype && !force) return x;
   const out = copy(x, dtype);
-  if (isFloating(dtype) && mustRecord([x])) record('to', [x], [out], [], ([g]) => [g === null ? null : to(g, x.dtype)]);
+  const from = x.dtype; // the closure must not hold x
+  if (isFloating(dtype) && mustRecord([x])) record('to', [x], [out], [], ([g]) => [g === null ? null : to(g, from)]);
   return out;
 }
 helpers.cast = to;

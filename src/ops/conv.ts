@@ -124,10 +124,11 @@ function forward(name: string, q: Geometry, x: Tensor, w: Tensor, bias: Tensor |
   if (y.numel > 0) runConv(name, 4, q, dense(x), dense(w), y, bias === null ? null : dense(bias));
   const inputs = bias === null ? [x, w] : [x, w, bias];
   if (mustRecord(inputs)) {
+    const none = inputs.map(() => null); // the closure must hold no tensor
     record(name, inputs, [y], [x, w], ([g], [x_, w_], node) => {
-      if (g === null) return inputs.map(() => null);
+      if (g === null) return none;
       const gx = node.needs(0) ? inputGrad(name, q, g, w_) : null;
-      const wantsBias = bias !== null && node.needs(2);
+      const wantsBias = none.length > 2 && node.needs(2);
       if (wantsBias && node.needs(1) && !isGradEnabled() && q.N > 0) {
         // one instruction gives both
         const gw = empty(wShape(q), g.dtype);
@@ -138,7 +139,7 @@ function forward(name: string, q: Geometry, x: Tensor, w: Tensor, bias: Tensor |
         }
       }
       const gw = node.needs(1) ? weightGrad(name, q, x_, g) : null;
-      if (bias === null) return [gx, gw];
+      if (none.length === 2) return [gx, gw];
       return [gx, gw, wantsBias ? sum(g, { dim: [0, 2, 3] }) : null];
     });
   }

@@ -214,10 +214,21 @@ export function kernelGradient(
   const saved = plan.reads.map((r) => (r < k.nIn ? source[r] : out));
   const shapes = ins.map((t) => t.shape);
   const dtypes = ins.map((t) => t.dtype);
-  const outDType = out.dtype;
-  const vjp: Vjp = (gs, kept, node) => {
+  return { saved, vjp: kernelVjp(k, plan, params, shapes, dtypes, out.dtype) };
+}
+
+/** The vector-Jacobian product of a kernel. A function of its own, so that the closure holds shapes and not the tensors they were read from. */
+function kernelVjp(
+  k: Kernel,
+  plan: BackwardPlan,
+  params: readonly number[],
+  shapes: readonly Shape[],
+  dtypes: readonly DType[],
+  outDType: DType,
+): Vjp {
+  return (gs, kept, node) => {
     const g = gs[0];
-    if (g === null) return ins.map(() => null);
+    if (g === null) return shapes.map(() => null);
     const operands = [g, ...kept];
     const result = new Array<Tensor | null>(shapes.length).fill(null);
     let same = 0;
@@ -258,7 +269,6 @@ export function kernelGradient(
     }
     return result;
   };
-  return { saved, vjp };
 }
 
 /** Differentiable helpers that this file needs of others; set by src/ops/index.ts to avoid an import circle. */

@@ -53,7 +53,8 @@ export function indexSelect(x: Tensor, dim: number, index: Tensor): Tensor {
   if (x.ndim === 0) return reshape(indexSelect(reshape(x, [1]), 0, idx), []);
   const out = empty([...x.shape.slice(0, d), idx.numel, ...x.shape.slice(d + 1)], x.dtype);
   indexRaw('indexSelect', 'get', x, d, [idx], out);
-  if (mustRecord([x])) record('indexSelect', [x], [out], [idx], ([g], [i]) => [g === null ? null : indexAddZeros(g, x.shape, d, i)]);
+  const from = x.shape; // the closure must not hold x
+  if (mustRecord([x])) record('indexSelect', [x], [out], [idx], ([g], [i]) => [g === null ? null : indexAddZeros(g, from, d, i)]);
   return out;
 }
 
@@ -82,11 +83,12 @@ function changeSlices(name: string, mode: ScatterMode, x: Tensor, dim: number, i
   const out = copy(x);
   const flat = alias(out, liftShape(x.shape), null, 0);
   indexRaw(name, mode, flat, d, [idx], dense(source));
+  const sourceShape = source.shape; // the closure must not hold the source
   if (isFloating(x.dtype) && mustRecord([x, source])) {
     record(name, [x, source], [out], [idx], ([g], [i], node) => {
       if (g === null) return [null, null];
       const self = !node.needs(0) ? null : mode === 'add' ? g : indexFill(g, d, i, 0);
-      return [self, node.needs(1) ? reshape(indexSelect(lift(g), d, i), source.shape) : null];
+      return [self, node.needs(1) ? reshape(indexSelect(lift(g), d, i), sourceShape) : null];
     });
   }
   return out;
@@ -149,14 +151,15 @@ export function gatherAt(x: Tensor, dim: number, idx: Tensor): Tensor {
     return reshape(gatherAt(lift(x), 0, lift(idx)), idx.shape);
   }
   if (idx.numel === 0 && idx.ndim !== x.ndim) return empty(idx.shape, x.dtype);
-  if (idx.ndim !== x.ndim || idx.shape.some((n, i) => i !== d && n > x.shape[i])) {
+  const from = x.shape; // closures must not hold x
+  if (idx.ndim !== x.ndim || idx.shape.some((n, i) => i !== d && n > from[i])) {
     throw new ShapeError(
       `gather: the index has shape ${show(idx.shape)} and x has ${show(x.shape)}; they need equally many dimensions, and the index may be longer along dim ${d} only`,
     );
   }
   const out = empty(idx.shape, x.dtype);
   gatherRaw('gather', 'get', x, d, idx, out);
-  if (mustRecord([x])) record('gather', [x], [out], [idx], ([g], [i]) => [g === null ? null : scatterAddZeros(g, x.shape, d, i)]);
+  if (mustRecord([x])) record('gather', [x], [out], [idx], ([g], [i]) => [g === null ? null : scatterAddZeros(g, from, d, i)]);
   return out;
 }
 
@@ -202,11 +205,12 @@ function scatterWith(name: string, mode: 'set' | 'add', x: Tensor, dim: number, 
   const idx = checkScatter(name, x, d, index, src);
   const out = copy(x);
   scatterRaw(name, mode, out, d, idx, src);
+  const srcShape = src.shape; // the closure must not hold src
   if (isFloating(x.dtype) && mustRecord([x, src])) {
     record(name, [x, src], [out], [idx], ([g], [i], node) => {
       if (g === null) return [null, null];
       const self = !node.needs(0) ? null : mode === 'add' ? g : scatter(g, d, i, 0);
-      return [self, node.needs(1) ? gatherForSource(g, d, i, src.shape) : null];
+      return [self, node.needs(1) ? gatherForSource(g, d, i, srcShape) : null];
     });
   }
   return out;

@@ -1,8 +1,8 @@
 // Reading and writing by an index: basic entries give views, index tensors and masks gather and scatter (INDEX), both with gradients.
 
-import { mustRecord, record } from '../autograd/node.ts';
+import { mustRecord, record, type Vjp } from '../autograd/node.ts';
 import { DTypeError, ShapeError } from '../runtime/errors.ts';
-import { isFloating } from '../tensor/dtype.ts';
+import { type DType, isFloating } from '../tensor/dtype.ts';
 import { broadcastShapes, type Shape, sameShape, show } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { to } from './cast.ts';
@@ -115,16 +115,18 @@ function putAt(name: string, x: Tensor, p: Plan, value: Tensor, accumulate: bool
       if (values.storage === x.storage) values = copy(values);
       indexRaw(name, accumulate ? 'add' : 'set', arranged(x, p), p.first, p.indices, values);
     },
-    gradient: () => ({
-      saved: [...p.indices],
-      vjp: ([g], indices, node) => {
-        if (g === null) return [null, null];
-        const places = { ...p, indices };
-        return [accumulate ? g : zeroAt(g, places), node.needs(1) ? to(sumToShape(gatherAt(g, places), shape), dtype) : null];
-      },
-    }),
+    gradient: () => ({ saved: [...p.indices], vjp: putVjp(p, shape, dtype, accumulate) }),
   }));
 }
+
+/** A function of its own, so that the closure holds neither operand. */
+const putVjp =
+  (p: Plan, shape: Shape, dtype: DType, accumulate: boolean): Vjp =>
+  ([g], indices, node) => {
+    if (g === null) return [null, null];
+    const places = { ...p, indices };
+    return [accumulate ? g : zeroAt(g, places), node.needs(1) ? to(sumToShape(gatherAt(g, places), shape), dtype) : null];
+  };
 
 /** `t` broadcast to `shape` without history. */
 function expandPlain(t: Tensor, shape: Shape): Tensor {

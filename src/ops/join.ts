@@ -20,8 +20,9 @@ export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
   const first = parts[0];
   if (first.ndim === 0) throw new ShapeError('cat: 0-d tensors cannot be joined; use stack');
   const d = normalizeDim('cat', dim, first.ndim);
+  const firstShape = first.shape; // closures must hold no tensor
   for (const t of parts) {
-    if (t.ndim !== first.ndim || t.shape.some((n, i) => i !== d && n !== first.shape[i])) {
+    if (t.ndim !== first.ndim || t.shape.some((n, i) => i !== d && n !== firstShape[i])) {
       throw new ShapeError(
         `cat: shapes ${show(first.shape)} and ${show(t.shape)} differ outside of dimension ${d}; only that size may differ`,
       );
@@ -33,19 +34,20 @@ export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
   shape[d] = sizes.reduce((a, b) => a + b, 0);
   const out = empty(shape, dtype);
   let at = 0;
-  parts.forEach((t, i) => {
-    const size = first.shape.slice();
+  for (const [i, t] of parts.entries()) {
+    const size = firstShape.slice();
     size[d] = sizes[i];
     copyInto(alias(out, size, out.strides, at * out.strides[d]), t);
     at += sizes[i];
-  });
+  }
+  const dtypes = parts.map((t) => t.dtype);
   if (mustRecord(parts)) {
     record('cat', parts, [out], [], ([g], _, node) => {
       let start = 0;
-      return parts.map((t, i) => {
+      return dtypes.map((type, i) => {
         const from = start;
         start += sizes[i];
-        return g === null || !node.needs(i) ? null : to(narrow(g, d, from, sizes[i]), t.dtype);
+        return g === null || !node.needs(i) ? null : to(narrow(g, d, from, sizes[i]), type);
       });
     });
   }

@@ -292,11 +292,12 @@ function linear2d(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
   wT.dispose();
   const inputs = bias === null ? [x, weight] : [x, weight, bias];
   if (isFloating(x.dtype) && mustRecord(inputs)) {
+    const none = inputs.map(() => null); // the closure must hold no tensor
     record('linear', inputs, [out], [x, weight], ([g], [x_, w_], node) => {
-      if (g === null) return inputs.map(() => null);
+      if (g === null) return none;
       const gx = node.needs(0) ? matrices('linear', g, w_) : null;
       const gw = node.needs(1) ? matrices('linear', transpose(g, 0, 1), x_) : null;
-      return bias === null ? [gx, gw] : [gx, gw, node.needs(2) ? sum(g, { dim: 0 }) : null];
+      return none.length === 2 ? [gx, gw] : [gx, gw, node.needs(2) ? sum(g, { dim: 0 }) : null];
     });
   }
   return out;

@@ -107,6 +107,7 @@ function rowNorm(name: string, q: Rows, x: Tensor, weight: Tensor | null, bias: 
   const inputs = [x, weight, bias];
   if (mustRecord(inputs)) {
     const saved = [x, rstd, ...(mu === null ? [] : [mu]), ...(weight === null ? [] : [weight])];
+    const biasShape = bias === null ? null : bias.shape; // the closure must not hold the bias
     record(name, inputs, [y], saved, ([g], kept, node) => {
       if (g === null) return [null, null, null];
       const [x_, rstd_] = kept;
@@ -116,11 +117,11 @@ function rowNorm(name: string, q: Rows, x: Tensor, weight: Tensor | null, bias: 
         const W = q.n / q.inner;
         const full = [q.rows / q.period, q.period, W, q.inner];
         const { dx, dw, db } = composedGradients(x_, g, w_, full, [2, 3], [q.period, W, 1], [0, 3], q.eps, q.centred);
-        return [dx, weight === null ? null : reshape(dw, weight.shape), bias === null ? null : reshape(db, bias.shape)];
+        return [dx, weight === null ? null : reshape(dw, weight.shape), biasShape === null ? null : reshape(db, biasShape)];
       }
       const dx = node.needs(0) ? empty(x_.shape, x_.dtype) : null;
       const dw = weight !== null && node.needs(1) ? empty(weight.shape, x_.dtype) : null;
-      const db = bias !== null && node.needs(2) ? empty(bias.shape, x_.dtype) : null;
+      const db = biasShape !== null && node.needs(2) ? empty(biasShape, x_.dtype) : null;
       if (x_.numel === 0) return [dx, zeroed(dw), zeroed(db)];
       const [xd, gd, wd] = [dense(x_), dense(g), w_ === null ? null : dense(w_)];
       writeRows(31, q, xd, wd);

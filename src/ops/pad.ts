@@ -37,19 +37,20 @@ function pairs(x: Tensor, pad: readonly number[]): [number, number][] {
 function padConstant(x: Tensor, around: readonly (readonly [number, number])[], value: number): Tensor {
   // negative pads cut off first
   let inner = x;
-  around.forEach(([a, b], d) => {
+  for (const [d, [a, b]] of around.entries()) {
     const n = x.shape[d] + Math.min(a, 0) + Math.min(b, 0);
     if (n < 0 || x.shape[d] + a + b < 0)
       throw new ShapeError(`pad: pads ${a} and ${b} leave a negative size of dimension ${d} of shape ${show(x.shape)}`);
     if (a < 0 || b < 0) inner = narrow(inner, d, Math.max(-a, 0), n);
-  });
+  }
   if (around.every(([a, b]) => a <= 0 && b <= 0)) return clone(inner);
   const out = empty(
     inner.shape.map((n, d) => n + Math.max(around[d][0], 0) + Math.max(around[d][1], 0)),
     x.dtype,
   );
   fill(out, value);
-  const place = (t: Tensor): Tensor => inner.shape.reduce((v, n, d) => narrow(v, d, Math.max(around[d][0], 0), n), t);
+  const kept = inner.shape; // closures must not hold the tensor
+  const place = (t: Tensor): Tensor => kept.reduce((v, n, d) => narrow(v, d, Math.max(around[d][0], 0), n), t);
   copyInto(place(out), inner);
   if (mustRecord([inner])) record('pad', [inner], [out], [], ([g]) => [g === null ? null : place(g)]);
   return out;

@@ -68,7 +68,8 @@ function extremeAlong(name: 'max' | 'min', x: Tensor, d: number, keepdim: boolea
     indices,
   );
   if (isFloating(x.dtype) && mustRecord([x])) {
-    record(name, [x], [values], [indices], ([g], [i]) => [g === null ? null : pickBackward(g, x.shape, d, i, keepdim)]);
+    const from = x.shape; // the closure must not hold x
+    record(name, [x], [values], [indices], ([g], [i]) => [g === null ? null : pickBackward(g, from, d, i, keepdim)]);
   }
   return { values, indices };
 }

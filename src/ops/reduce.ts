@@ -100,12 +100,13 @@ function sumLike(name: string, x: Tensor, arg: DimArgument | undefined, mean: bo
   if (mean && !isFloating(type))
     throw new DTypeError(`mean: the mean of a ${x.dtype} tensor is not defined; cast it with .to('float32') or give { dtype: 'float32' }`);
   const source = isFloating(type) && x.dtype !== type ? to(x, type) : x;
-  const n = dims.reduce((p, d) => p * x.shape[d], 1);
+  const from = x.shape; // closures must not hold x
+  const n = dims.reduce((p, d) => p * from[d], 1);
   const out = reduceRaw(name, 'sum', source, dims, keepdim, type, mean ? 1 / n : 1);
   if (isFloating(type) && mustRecord([source])) {
     record(name, [source], [out], [], ([g]) => {
       if (g === null) return [null];
-      const full = restore(g, source.shape, dims, keepdim);
+      const full = restore(g, from, dims, keepdim);
       return [mean ? apply(scaleBy, [full], [1 / n]) : full];
     });
   }

@@ -101,7 +101,8 @@ function cumulativeExtreme(name: 'cummax' | 'cummin', x: Tensor, dim: number): V
   const indices = empty(x.shape, 'int64');
   const values = scanRaw(name, name === 'cummax' ? 'max' : 'min', x, d, false, indices);
   if (isFloating(x.dtype) && mustRecord([x])) {
-    record(name, [x], [values], [indices], ([g], [i]) => [g === null ? null : scatterAddZeros(g, x.shape, d, i)]);
+    const from = x.shape; // the closure must not hold x
+    record(name, [x], [values], [indices], ([g], [i]) => [g === null ? null : scatterAddZeros(g, from, d, i)]);
   }
   return { values, indices };
 }

@@ -20,9 +20,10 @@ export function flip(x: Tensor, dims: number | readonly number[]): Tensor {
   const list = typeof dims === 'number' ? [dims] : dims;
   const at = new Set(list.length === 0 ? [] : normalizeDims('flip', list, x.ndim));
   let offset = x.offset;
+  const from = x.shape; // closures must not hold x
   const strides = x.strides.map((st, i) => {
     if (!at.has(i)) return st;
-    offset += Math.max(x.shape[i] - 1, 0) * st;
+    offset += Math.max(from[i] - 1, 0) * st;
     return -st;
   });
   const out = copy(alias(x, x.shape, strides, offset));
@@ -155,7 +156,8 @@ export function unfold(x: Tensor, dimension: number, size: number, step: number)
   if (!Number.isInteger(step) || step < 1) throw new ValueError(`unfold: step ${step} must be a whole number of at least 1`);
   if (x.ndim === 0) return reshape(x, [size]);
   const count = Math.floor((n - size) / step) + 1;
-  const shape = [...x.shape.map((v, i) => (i === d ? count : v)), size];
+  const from = x.shape; // the closure must not hold x
+  const shape = [...from.map((v, i) => (i === d ? count : v)), size];
   const strides = [...x.strides.map((v, i) => (i === d ? v * step : v)), x.strides[d]];
   return makeView('unfold', x, shape, strides, x.offset, ([g]) => {
     if (g === null) return [null];
@@ -164,9 +166,9 @@ export function unfold(x: Tensor, dimension: number, size: number, step: number)
     for (let i = 0; i < count; i++) for (let j = 0; j < size; j++) positions[i * size + j] = BigInt(i * step + j);
     const flat = reshape(
       movedim(g, -1, d + 1),
-      x.shape.map((v, i) => (i === d ? count * size : v)),
+      from.map((v, i) => (i === d ? count * size : v)),
     );
-    return [indexAddZeros(flat, x.shape, d, fromTyped(positions, [positions.length]))];
+    return [indexAddZeros(flat, from, d, fromTyped(positions, [positions.length]))];
   });
 }
 

@@ -81,7 +81,8 @@ export function sort(x: Tensor, { dim = -1, descending = false }: SortOptions = 
   const d = normalizeDim('sort', dim, x.ndim);
   const { values, indices } = sortRaw(x, d, descending);
   if (isFloating(x.dtype) && mustRecord([x])) {
-    record('sort', [x], [values], [indices], ([g], [i]) => [g === null ? null : scatterAddZeros(g, x.shape, d, i)]);
+    const from = x.shape; // the closure must not hold x
+    record('sort', [x], [values], [indices], ([g], [i]) => [g === null ? null : scatterAddZeros(g, from, d, i)]);
   }
   return { values, indices };
 }
@@ -109,7 +110,8 @@ export function topk(x: Tensor, k: number, { dim = -1, largest = true }: TopkOpt
   const cut = (t: Tensor): Tensor => copy(narrow(t, d, 0, k));
   const [top, at] = [cut(values), cut(indices)];
   if (isFloating(x.dtype) && mustRecord([x])) {
-    record('topk', [x], [top], [at], ([g], [i]) => [g === null ? null : scatterAddZeros(g, x.shape, d, i)]);
+    const from = x.shape; // the closure must not hold x
+    record('topk', [x], [top], [at], ([g], [i]) => [g === null ? null : scatterAddZeros(g, from, d, i)]);
   }
   return { values: top, indices: at };
 }
@@ -122,7 +124,8 @@ function pick(name: string, x: Tensor, d: number, wide: Tensor, keepdim: boolean
   const found = x.ndim === 0 ? copy(x) : gatherPlain(x, d, wide);
   const values = keepdim || x.ndim === 0 ? found : copy(squeeze(found, d));
   if (isFloating(x.dtype) && mustRecord([x])) {
-    record(name, [x], [values], [indices], ([g], [i]) => [g === null ? null : pickBackward(g, x.shape, d, i, keepdim)]);
+    const from = x.shape; // the closure must not hold x
+    record(name, [x], [values], [indices], ([g], [i]) => [g === null ? null : pickBackward(g, from, d, i, keepdim)]);
   }
   return { values, indices };
 }

@@ -50,7 +50,8 @@ export function permute(x: Tensor, dims: readonly number[]): Tensor {
     throw new ShapeError(
       `permute: ${dims.length} dimension(s) ${show(dims)} for a tensor of shape ${show(x.shape)}; name each of its ${x.ndim} once`,
     );
-  const order = dims.map((d) => normalizeDim('permute', d, x.ndim));
+  const { shape, strides, ndim } = x; // closures must not hold x
+  const order = dims.map((d) => normalizeDim('permute', d, ndim));
   if (new Set(order).size !== order.length) throw new ShapeError(`permute: dims ${show(dims)} name a dimension twice; name each once`);
   const inverse = new Array<number>(order.length);
   order.forEach((d, i) => {
@@ -60,8 +61,8 @@ export function permute(x: Tensor, dims: readonly number[]): Tensor {
   return makeView(
     'permute',
     x,
-    order.map((d) => x.shape[d]),
-    order.map((d) => x.strides[d]),
+    order.map((d) => shape[d]),
+    order.map((d) => strides[d]),
     x.offset,
     back,
   );
@@ -81,7 +82,7 @@ export const sumToSlot: { fn: ((g: Tensor, shape: Shape) => Tensor) | null } = {
 
 /** Repeats dimensions of size 1 without copying; -1 keeps a size; new dimensions may be added in front. */
 export function expand(x: Tensor, shape: Shape): Tensor {
-  const from = x.shape; // what backward keeps in place of the tensor
+  const { shape: from, strides: steps } = x; // what backward keeps in place of the tensor, which closures must not hold
   checkSizes('expand', shape, true);
   const lead = shape.length - x.ndim;
   if (lead < 0) throw new ShapeError(`expand: ${show(shape)} has fewer dimensions than the tensor's shape ${show(x.shape)}`);
@@ -91,14 +92,14 @@ export function expand(x: Tensor, shape: Shape): Tensor {
       if (n === -1) throw new ShapeError(`expand: -1 in the new leading dimension ${i} of ${show(shape)}; give its size`);
       return n;
     }
-    const old = x.shape[i - lead];
+    const old = from[i - lead];
     if (n === -1 || n === old) {
-      strides[i] = x.strides[i - lead];
+      strides[i] = steps[i - lead];
       return old;
     }
     if (old !== 1)
       throw new ShapeError(
-        `expand: dimension ${i - lead} has size ${old} and cannot become ${n} (shape ${show(x.shape)} to ${show(shape)}); only size 1 expands`,
+        `expand: dimension ${i - lead} has size ${old} and cannot become ${n} (shape ${show(from)} to ${show(shape)}); only size 1 expands`,
       );
     return n;
   });
@@ -134,20 +135,20 @@ export function unsqueeze(x: Tensor, dim: number): Tensor {
 
 /** Removes dimensions of size 1: all of them, or the given ones (others are left alone). */
 export function squeeze(x: Tensor, dim?: number | readonly number[]): Tensor {
-  const from = x.shape; // what backward keeps in place of the tensor
+  const { shape: from, strides: steps } = x; // what backward keeps in place of the tensor, which closures must not hold
   const list =
     dim === undefined
       ? x.shape.map((_, i) => i)
       : typeof dim === 'number'
         ? [normalizeDim('squeeze', dim, x.ndim)]
-        : dim.map((d) => normalizeDim('squeeze', d, x.ndim));
-  const drop = new Set(list.filter((d) => x.shape[d] === 1));
+        : dim.map((d) => normalizeDim('squeeze', d, from.length));
+  const drop = new Set(list.filter((d) => from[d] === 1));
   const keep = x.shape.map((_, i) => i).filter((i) => !drop.has(i));
   return makeView(
     'squeeze',
     x,
-    keep.map((i) => x.shape[i]),
-    keep.map((i) => x.strides[i]),
+    keep.map((i) => from[i]),
+    keep.map((i) => steps[i]),
     x.offset,
     through((g) => reshape(g, from)),
   );
@@ -229,7 +230,7 @@ export function narrow(x: Tensor, dim: number, start: number, length: number): T
 
 /** The diagonal of two dimensions as a new last dimension; `offset` > 0 lies above the main one. */
 export function diagonal(x: Tensor, { offset = 0, dim1 = 0, dim2 = 1 }: { offset?: number; dim1?: number; dim2?: number } = {}): Tensor {
-  const from = x.shape; // what backward keeps in place of the tensor
+  const { shape: from, strides: steps } = x; // what backward keeps in place of the tensor, which closures must not hold
   const [a, b] = [normalizeDim('diagonal', dim1, x.ndim, 'dim1'), normalizeDim('diagonal', dim2, x.ndim, 'dim2')];
   if (x.ndim < 2 || a === b)
     throw new ShapeError(
@@ -237,8 +238,8 @@ export function diagonal(x: Tensor, { offset = 0, dim1 = 0, dim2 = 1 }: { offset
     );
   const n = Math.max(0, offset >= 0 ? Math.min(x.shape[a], x.shape[b] - offset) : Math.min(x.shape[a] + offset, x.shape[b]));
   const keep = x.shape.map((_, i) => i).filter((i) => i !== a && i !== b);
-  const shape = [...keep.map((i) => x.shape[i]), n];
-  const strides = [...keep.map((i) => x.strides[i]), x.strides[a] + x.strides[b]];
+  const shape = [...keep.map((i) => from[i]), n];
+  const strides = [...keep.map((i) => steps[i]), x.strides[a] + x.strides[b]];
   const start = n === 0 ? x.offset : x.offset + (offset >= 0 ? offset * x.strides[b] : -offset * x.strides[a]);
   return makeView(
     'diagonal',

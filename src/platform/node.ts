@@ -5,9 +5,9 @@ import { availableParallelism, totalmem } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { Worker } from 'node:worker_threads';
 import { wasmFeatures } from './features.ts';
+import { collectNow, createCollectingWatcher } from './node-collector.ts';
 import type { NativeAddon, Platform, WorkerHandle, WorkerStart } from './platform.ts';
 
 // From dist/platform the first place holds the kernels, from src/platform (tests run the sources) the second.
@@ -90,15 +90,9 @@ function memoryLimit(): number {
   return confined > 0 ? Math.min(confined, totalmem()) : totalmem();
 }
 
-let gc: (() => void) | undefined;
-
-/** V8 exposes its collector to contexts made after the flag is set; finalisers run in the macrotask that follows. */
+/** Finalisers run in the macrotask that follows. */
 async function collectGarbage(): Promise<void> {
-  if (gc === undefined) {
-    setFlagsFromString('--expose-gc');
-    gc = runInNewContext('gc') as () => void;
-  }
-  gc();
+  collectNow();
   await new Promise((resolve) => setImmediate(resolve));
 }
 
@@ -113,5 +107,6 @@ export const platform: Platform = {
   nativeAddon: () => (addon ??= loadAddon()),
   memoryLimit,
   startWorker,
+  collectingWatcher: createCollectingWatcher,
   collectGarbage,
 };

@@ -29,6 +29,14 @@ export interface NativeAddon {
   poison?(address: number, bytes: number, on: boolean): void;
 }
 
+/** Finds blocks of memory that no object stands for any more (see `Watcher` of the runtime's machine). */
+export interface CollectingWatcher {
+  watch(address: number, bytes: number, serial: number): object;
+  takeDead(): readonly number[];
+  /** Runs the garbage collector now, so that takeDead gives all that is dead. */
+  collect(): void;
+}
+
 export interface Platform {
   readonly name: 'node' | 'browser';
   /** Hardware threads, at least 1. */
@@ -49,6 +57,8 @@ export interface Platform {
   memoryLimit(): number;
   /** Starts a worker that joins the pool and never comes back; it does not keep the process alive. */
   startWorker(start: WorkerStart): WorkerHandle;
+  /** A watcher for devices whose memory V8 does not count; undefined where the collector cannot be asked to run at once. */
+  collectingWatcher?(): CollectingWatcher;
   /** Asks the garbage collector to run, and lets finalisers run: storages that nobody holds return to the pool. */
   collectGarbage(): Promise<void>;
 }

@@ -42,4 +42,6 @@ export interface Watcher {
   watch(address: number, bytes: number, serial: number): object;
   /** Serial numbers of the blocks found dead since the last call. Costs next to nothing when there are none. */
   takeDead(): readonly number[];
+  /** Runs the garbage collector now, so that takeDead gives all that is dead. Takes milliseconds. */
+  collect?(): void;
 }

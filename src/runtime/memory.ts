@@ -101,6 +101,6 @@ export function resetPeakMemory(): void {
  */
 export async function pressureYield(): Promise<void> {
   if (pool === undefined || pool.live < pool.pressureAt) return;
-  await platform.collectGarbage();
+  if (!pool.collect()) await platform.collectGarbage();
   pool.pressureAt = Math.max(256 * 2 ** 20, pool.live * 1.5);
 }

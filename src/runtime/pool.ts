@@ -12,6 +12,9 @@ import type { Machine, Watcher } from './machine.ts';
 const ALIGN = 64;
 const SMALL = 4096;
 const REGION = 65536;
+/** Before the heap grows, garbage is looked for: when this much was taken since the last time, and collecting takes at most 1 / 40 of the time. */
+const COLLECT_FROM = 16 * 2 ** 20;
+const COLLECT_SHARE = 40;
 const KEEP_SMALL = 256; // freed small blocks kept per class; more would pin too many regions
 
 /** A piece of memory: of 64 KiB, which small blocks are cut from, or one large block. Collected when no storage in it is reachable. */
@@ -97,6 +100,8 @@ export class Pool {
   /** What the watcher watches, by serial number. */
   readonly #watched = new Map<number, { address: number; sizeClass: number }>();
   #serial = 0;
+  /** The last collection that the pool asked for: when it ended, how long it took, and what was alive behind it. */
+  #collected = { at: 0, ms: 0, live: 0 };
   readonly #regions = new FinalizationRegistry<{ address: number; sizeClass: number }>(({ address, sizeClass }) =>
     this.#dead(address, sizeClass),
   );
@@ -150,7 +155,12 @@ export class Pool {
     this.#reclaim();
     const c = largeClass(bytes);
     const size = largeClassBytes(c);
-    const region = this.#large.get(c)?.pop() ?? { address: this.#carve(size, bytes), watched: false };
+    let region = this.#large.get(c)?.pop();
+    if (region === undefined && this.#worthCollecting()) {
+      this.collect();
+      region = this.#large.get(c)?.pop();
+    }
+    region ??= { address: this.#carve(size, bytes), watched: false };
     if (!region.watched) this.#watch(region, c, size);
     this.#count(size);
     return new Storage(this, region.address, size, c, region);
@@ -171,6 +181,24 @@ export class Pool {
       return;
     }
     this.#giveLarge(region, c);
+  }
+
+  /** Whether garbage is likely, and looking for it cheap beside what ran since the last time: then the heap need not grow yet. */
+  #worthCollecting(): boolean {
+    const { at, ms, live } = this.#collected;
+    if (this.#watcher?.collect === undefined || this.#live - live < Math.max(COLLECT_FROM, live / 8)) return false;
+    return performance.now() - at >= COLLECT_SHARE * ms;
+  }
+
+  /** Looks for garbage now; false where only the collector itself decides when (then `platform.collectGarbage` helps). */
+  collect(): boolean {
+    if (this.#watcher?.collect === undefined) return false;
+    const begin = performance.now();
+    this.#watcher.collect();
+    this.#reclaim();
+    const at = performance.now();
+    this.#collected = { at, ms: at - begin, live: this.#live };
+    return true;
   }
 
   /** Takes back what the machine's watcher found dead. */

@@ -64,3 +64,42 @@ test('at the limit free blocks of other sizes are merged before memory counts as
   expect(() => pool.allocate(10 * MiB)).toThrow(OutOfMemoryError);
   expect(() => pool.allocate(10 * MiB)).toThrow(/10\.0 MiB wanted.*alive.*scope/);
 });
+
+/** A machine whose watcher finds dead what the test says. */
+function watched(maxBytes: number): { machine: Machine; dead: number[]; asked: () => number } {
+  const dead: number[] = [];
+  let asked = 0;
+  const watcher = {
+    watch: (_address: number, _bytes: number, serial: number) => ({ serial }),
+    takeDead: () => dead.splice(0),
+    collect: () => {
+      asked++;
+      // all blocks of the first half of the test
+      for (let serial = 1; serial <= 8; serial++) dead.push(serial);
+    },
+  };
+  return { machine: { ...fakeMachine(maxBytes), watcher }, dead, asked: () => asked };
+}
+
+test('before the heap grows much, garbage is looked for and used again', () => {
+  const { machine, asked } = watched(1024 * MiB);
+  const pool = new Pool(machine, () => {});
+  const first = Array.from({ length: 8 }, () => pool.allocate(2 * MiB).address);
+  expect(asked()).toBe(0);
+  const { reserved } = pool.info();
+  const next = pool.allocate(2 * MiB);
+  expect(asked()).toBe(1);
+  expect(first).toContain(next.address);
+  expect(pool.info()).toMatchObject({ live: 2 * MiB, reserved });
+});
+
+test('blocks that are free cost no collection', () => {
+  const { machine, asked } = watched(1024 * MiB);
+  const pool = new Pool(machine, () => {});
+  for (let i = 0; i < 100; i++) {
+    const s = pool.allocate(2 * MiB);
+    s.retain();
+    s.release();
+  }
+  expect(asked()).toBe(0);
+});

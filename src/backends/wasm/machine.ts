@@ -97,6 +97,7 @@ export function createWasmMachine(platform: Platform, options: WasmMachineOption
         return false;
       }
     },
+    watcher: platform.collectingWatcher?.(),
     execute: kernels.execute,
     errorInfo: kernels.error_info,
     convWorkspace: kernels.conv_workspace,
