@@ -2,6 +2,7 @@
 
 import { GradError, ShapeError, ValueError } from '../runtime/errors.ts';
 import { collecting, type Disposable, track } from '../runtime/memory.ts';
+import { sweeps } from '../runtime/runtime.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { type Shape, sameShape, show } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
@@ -117,6 +118,7 @@ class Sweep {
 
   run(roots: readonly Edge[], cotangents: readonly Pending[]): (Tensor | null)[] {
     const before = setGradEnabled(this.#createGraph);
+    sweeps.running++;
     try {
       const nodes = reachable(roots.flatMap((e) => (e.node === null ? [] : [e.node])));
       const useful = this.#targets === null ? null : towards(nodes, new Set(this.#wanted.keys()), new Set(this.#wantedLeaves.keys()));
@@ -142,6 +144,7 @@ class Sweep {
       }
       for (const [leaf, w] of this.#watched) if (w.pending !== null) this.#finish(leaf, w.pending);
     } finally {
+      sweeps.running--;
       setGradEnabled(before);
     }
     return this.captured;

@@ -1,9 +1,9 @@
 // The profiler: how often each operation ran in the kernels, for how long, and what that is in bytes and operations a second.
 
 import { workOfAll } from './instruction-work.ts';
-import { type ExecutionObserver, setObserver, start } from './runtime.ts';
+import { type ExecutionObserver, setObserver, start, sweeps } from './runtime.ts';
 
-/** One operation of a profile. */
+/** One operation of a profile; what a backward sweep runs is told apart from the rest. */
 export interface ProfileRow {
   name: string;
   calls: number;
@@ -92,8 +92,9 @@ function collect(): { stop(): Profile } {
   const rows = new Map<string, ProfileRow>();
   const events: ProfileEvent[] = [];
   const origin = performance.now();
-  const observe: ExecutionObserver = (name, begin, end, words, count) => {
-    before?.(name, begin, end, words, count);
+  const observe: ExecutionObserver = (what, begin, end, words, count) => {
+    before?.(what, begin, end, words, count);
+    const name = sweeps.running > 0 && !what.includes('Backward') ? `${what}, backward` : what;
     let row = rows.get(name);
     if (row === undefined) rows.set(name, (row = { name, calls: 0, ms: 0, bytes: 0, flops: 0, share: 0 }));
     const { flops, bytes } = workOfAll(words, count);

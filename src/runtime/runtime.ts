@@ -142,6 +142,8 @@ export interface MemoryBytes {
   live: number;
   peak: number;
 }
+/** How many backward sweeps are running, so that observers can tell a derivative's calls from others. */
+export const sweeps = { running: 0 };
 let observer: ExecutionObserver | null = null;
 /** Sets who sees the calls (null: nobody) and gives who did before. */
 export function setObserver(next: ExecutionObserver | null): ExecutionObserver | null {

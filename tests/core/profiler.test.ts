@@ -30,6 +30,7 @@ test('a convolution’s operations are counted per group, forward and backward',
   const once = 2 * (2 * 8 * 10 * 10) * (2 * 3 * 3);
   const counted = p.rows.filter((r) => r.flops > 0);
   expect(counted.reduce((sum, r) => sum + r.flops, 0)).toBe(3 * once);
+  expect(Object.fromEntries(counted.map((r) => [r.name, r.calls]))).toEqual({ conv2d: 1, 'conv2d, backward': 2 });
   expect(String(p)).toMatch(/^operation +calls +ms +share +GB\/s +GFLOP\/s\n/);
   expect(String(p)).toMatch(/\d+ calls$/);
 });
