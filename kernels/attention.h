@@ -62,11 +62,12 @@ template <class T> struct Attention {
 
   // f[j] = 1 / keep or 0: the dropout factors of query i and keys j0 … j0 + n, by their place in [B, H, L, S].
   NOINLINE void dropout_factors(T* f, i64 b, i64 h, i64 i, i64 j0, i64 n) const {
-    u64 at = u64(((b * H + h) * L + i) * S + j0);
-    for (i64 j = 0; j < n;) {
-      const PhiloxBlock block = random.block(at >> 2);
-      for (u64 lane = at & 3; lane < 4 && j < n; lane++, j++, at++) f[j] = (block.lane[lane] >> 8) < bound ? share : T(0);
-    }
+    const u64 at = u64(((b * H + h) * L + i) * S + j0);
+    constexpr i64 AT_ONCE = 4 * Philox::KEPT_BLOCKS;
+    u8 keep[KEYS + 4 + AT_ONCE];
+    const u8* from = keep + (at & 3);
+    for (i64 j = 0; j < n + i64(at & 3); j += AT_ONCE) random.keep_bytes((at + u64(j)) >> 2, bound, keep + j);
+    for (i64 j = 0; j < n; j++) f[j] = from[j] ? share : T(0);
   }
 
   // Keys below which query block [i0, i1) sees anything.
@@ -107,22 +108,6 @@ template <class T> NOINLINE void multiply_packed(i64 rows, i64 columns, i64 dept
 
 template <class T> INLINE void scale_all(T* x, i64 n, T factor) {
   for (i64 i = 0; i < n; i++) x[i] *= factor;
-}
-
-// e^x for x <= 0 with one scaling by a power of two: what would be subnormal is 0.
-template <class V> INLINE V exp_nonpositive(V x) {
-  using E = Elem<V>;
-  using F = FloatFormat<E>;
-  using I = IntOf<V>;
-  const V low = splat<V>(E(sizeof(E) == 4 ? -87 : -708));
-  const auto tiny = x < low;
-  const V a = select(tiny, low, x);
-  const V t = a * splat<V>(E(1.4426950408889634)) + splat<V>(F::magic);
-  const I n = bits(t) - bits(splat<V>(F::magic));
-  const V whole = t - splat<V>(F::magic);
-  V r = a - whole * splat<V>(F::ln2_hi);
-  r = r - whole * splat<V>(F::ln2_lo);
-  return select(tiny, V{}, V(fma(exp_tail(r), r, splat<V>(E(1))) * pow2i<V>(n)));
 }
 
 // Cuts a thread's scratch memory into aligned pieces.

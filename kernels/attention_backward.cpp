@@ -64,7 +64,7 @@ template <class T> static NOINLINE void gradients_of_head(const AttentionGradien
             for (i64 j = 0; j < m; j++) s[j] *= factors[j];
           }
           for (i64 j = 0; j < padded; j += W) {
-            const V e = exp_nonpositive(V(load<V>(p + j) - shift));
+            const V e = vexp_nonpositive(V(load<V>(p + j) - shift));
             store(p + j, e);
             store(s + j, V(e * (load<V>(s + j) - d)));
           }

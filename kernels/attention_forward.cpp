@@ -37,7 +37,7 @@ template <class T> static NOINLINE void attend_block(const Attention<T>& a, i64 
       const V shift = splat<V>(now);
       V part{};
       for (i64 j = 0; j < padded; j += W) {
-        const V e = exp_nonpositive(V(load<V>(s + j) - shift));
+        const V e = vexp_nonpositive(V(load<V>(s + j) - shift));
         part += e;
         store(s + j, e);
       }

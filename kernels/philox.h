@@ -32,55 +32,78 @@ struct Philox {
     return {{c0, c1, c2, c3}};
   }
 
-  // The draws of blocks k to k + 3, block after block.
-  INLINE void four_blocks(u64 k, u32* draws) const {
-    using U = Vec<u32, 4>;
-    U c0, c1, c2{}, c3{};
-    for (i32 i = 0; i < 4; i++) {
-      const u64 counter = offset + k + u64(i);
-      c0[i] = u32(counter);
-      c1[i] = u32(counter >> 32);
-    }
+  // The draws of N neighbouring blocks: lane i of c[j] is draw j of block k + i.
+  template <int N> INLINE void blocks(u64 k, Vec<u32, N> (&c)[4]) const {
+    using U = Vec<u32, N>;
+    const u64 counter = offset + k;
+    U step;
+    for (i32 i = 0; i < N; i++) step[i] = u32(i);
+    c[0] = splat<U>(u32(counter)) + step;
+    c[1] = splat<U>(u32(counter >> 32)) - bit_cast<U>(c[0] < step);  // a carry is a comparison's -1
+    c[2] = c[3] = U{};
     u32 k0 = key0, k1 = key1;
     for (i32 round = 0; round < 10; round++) {
       U low0, high0, low1, high1;
-      multiply(c0, 0xd2511f53u, low0, high0);
-      multiply(c2, 0xcd9e8d57u, low1, high1);
-      c0 = high1 ^ c1 ^ k0;
-      c2 = high0 ^ c3 ^ k1;
-      c1 = low1;
-      c3 = low0;
+      multiply<N>(c[0], 0xd2511f53u, low0, high0);
+      multiply<N>(c[2], 0xcd9e8d57u, low1, high1);
+      c[0] = high1 ^ c[1] ^ splat<U>(k0);
+      c[2] = high0 ^ c[3] ^ splat<U>(k1);
+      c[1] = low1;
+      c[3] = low0;
       k0 += 0x9e3779b9u;
       k1 += 0xbb67ae85u;
     }
-    const U a = __builtin_shufflevector(c0, c1, 0, 4, 1, 5), b = __builtin_shufflevector(c2, c3, 0, 4, 1, 5);
-    const U c = __builtin_shufflevector(c0, c1, 2, 6, 3, 7), d = __builtin_shufflevector(c2, c3, 2, 6, 3, 7);
+  }
+
+  // The draws of blocks k to k + 3, block after block.
+  INLINE void four_blocks(u64 k, u32* draws) const {
+    using U = Vec<u32, 4>;
+    U c[4];
+    blocks<4>(k, c);
+    const U a = __builtin_shufflevector(c[0], c[1], 0, 4, 1, 5), b = __builtin_shufflevector(c[2], c[3], 0, 4, 1, 5);
+    const U p = __builtin_shufflevector(c[0], c[1], 2, 6, 3, 7), q = __builtin_shufflevector(c[2], c[3], 2, 6, 3, 7);
     store(draws, U(__builtin_shufflevector(a, b, 0, 1, 4, 5)));
     store(draws + 4, U(__builtin_shufflevector(a, b, 2, 3, 6, 7)));
-    store(draws + 8, U(__builtin_shufflevector(c, d, 0, 1, 4, 5)));
-    store(draws + 12, U(__builtin_shufflevector(c, d, 2, 3, 6, 7)));
+    store(draws + 8, U(__builtin_shufflevector(p, q, 0, 1, 4, 5)));
+    store(draws + 12, U(__builtin_shufflevector(p, q, 2, 3, 6, 7)));
+  }
+
+  // Bernoulli draws of as many blocks as a vector has lanes, a byte each: 1 where the draw is below `bound` (bernoulli_bound).
+  static constexpr int KEPT_BLOCKS = LANES<u32>;
+  INLINE void keep_bytes(u64 k, u32 bound, u8* out) const {
+    using U = Vec<u32>;
+    using I = Vec<i32>;
+    U c[4];
+    blocks<KEPT_BLOCKS>(k, c);
+    const I limit = splat<I>(i32(bound));
+    I word{};
+    for (i32 j = 0; j < 4; j++) word |= I(bit_cast<I>(U(c[j] >> 8)) < limit) & splat<I>(1 << 8 * j);
+    store(out, word);
   }
 
  private:
-  // Both halves of the 64-bit products of four lanes with a constant.
-  static INLINE void multiply(Vec<u32, 4> x, u32 by, Vec<u32, 4>& low, Vec<u32, 4>& high) {
-    using U = Vec<u32, 4>;
-    using H = Vec<u32, 2>;
-    using W = Vec<u64, 2>;
-    U factors = {by, by, by, by};
+  // Both halves of the 64-bit products of the lanes with a constant.
+  template <int N> static INLINE void multiply(Vec<u32, N> x, u32 by, Vec<u32, N>& low, Vec<u32, N>& high) {
+    using U = Vec<u32, N>;
+    using W = Vec<u64, N / 2>;
 #if defined(__wasm__)
+    using H = Vec<u32, 2>;
+    U factors = {by, by, by, by};
     // A constant would become a full 64-bit multiplication; two operands extended in the loop become one instruction.
     __asm__ volatile("" : "+r"(factors));
-#endif
     const W factor = __builtin_convertvector(H(__builtin_shufflevector(factors, factors, 0, 1)), W);
     const W first = __builtin_convertvector(H(__builtin_shufflevector(x, x, 0, 1)), W) * factor;
     const W second = __builtin_convertvector(H(__builtin_shufflevector(x, x, 2, 3)), W) * factor;
     const U a = bit_cast<U>(first), b = bit_cast<U>(second);
     low = __builtin_shufflevector(a, b, 0, 2, 4, 6);
     high = __builtin_shufflevector(a, b, 1, 3, 5, 7);
+#else
+    const U factor = splat<U>(by);
+    const W even = even_products(x, factor), odd = even_products(bit_cast<U>(W(bit_cast<W>(x) >> 32)), factor);
+    low = alternate(bit_cast<U>(even), bit_cast<U>(W(odd << 32)));
+    high = alternate(bit_cast<U>(W(even >> 32)), bit_cast<U>(odd));
+#endif
   }
-
- public:
 };
 
 // Uniform in [0, 1) from the upper 24 bits.

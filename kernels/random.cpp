@@ -58,6 +58,14 @@ INLINE void wide_block(i32 kind, const PhiloxBlock& b, f64 p, f64 q, f64* out) {
   }
 }
 
+// Bernoulli draws as bytes, a vector of blocks at a time: how many of the `n` elements that start at block `first` are done.
+NOINLINE i64 byte_draws(const Philox& stream, u32 bound, u64 first, i64 n, u8* out) {
+  constexpr i64 AT_ONCE = 4 * Philox::KEPT_BLOCKS;
+  i64 done = 0;
+  for (; done + AT_ONCE <= n; done += AT_ONCE) stream.keep_bytes(first + u64(done / 4), bound, out + done);
+  return done;
+}
+
 // Sixteen elements at a time of uniform and Bernoulli draws in single precision: how many of the `n` elements that start at block `first` are done.
 NOINLINE i64 vector_draws(const Philox& stream, i32 kind, i32 dtype, f64 p, f64 q, u64 first, i64 n, u8* out) {
   using F = Vec<f32, 4>;
@@ -65,8 +73,10 @@ NOINLINE i64 vector_draws(const Philox& stream, i32 kind, i32 dtype, f64 p, f64 
   constexpr i64 BATCH = 512;
   const f32 low = f32(p), span = f32(q - p), top = f32(q);
   // u < p for u = m / 2^24 is m < p 2^24, and m is whole.
-  const i32 threshold = kind == BERNOULLI ? i32(__builtin_ceil((p < 0 ? 0 : p > 1 ? 1 : p) * 0x1p24)) : 0;
-  const bool open = q > p, bytes = dtype == BOOL || dtype == U8;  // bytes: Bernoulli draws as integers
+  const u32 bound = kind == BERNOULLI ? bernoulli_bound(p < 0 ? 0 : p > 1 ? 1 : p) : 0;
+  if (kind == BERNOULLI && (dtype == BOOL || dtype == U8)) return byte_draws(stream, bound, first, n, out);
+  const i32 threshold = i32(bound);
+  const bool open = q > p;
   const i64 size = itemsize(dtype);
   f32 values[BATCH];
   i64 done = 0;
@@ -79,7 +89,7 @@ NOINLINE i64 vector_draws(const Philox& stream, i32 kind, i32 dtype, f64 p, f64 
       for (i32 j = 0; j < 16; j += 4) {
         const I m = load<I>(draws + j) >> 8 & 0xffffff;
         F v;
-        if (kind == BERNOULLI) v = bytes ? bit_cast<F>(I(I(m < threshold) & 1)) : select(I(m < threshold), splat<F>(1.0f), F{});
+        if (kind == BERNOULLI) v = select(I(m < threshold), splat<F>(1.0f), F{});
         else {
           v = splat<F>(low) + __builtin_convertvector(m, F) * splat<F>(0x1p-24f) * splat<F>(span);
           if (open) v = select(I(v < splat<F>(top)), v, splat<F>(low));
@@ -87,9 +97,7 @@ NOINLINE i64 vector_draws(const Philox& stream, i32 kind, i32 dtype, f64 p, f64 
         store(to + i + j, v);
       }
     }
-    if (bytes)
-      for (i64 i = 0; i < batch; i++) out[done + i] = u8(bit_cast<u32>(values[i]));
-    else if (dtype != F32) store_run<f32>(out + done * size, dtype, size, values, batch);
+    if (dtype != F32) store_run<f32>(out + done * size, dtype, size, values, batch);
     done += batch;
   }
   return done;

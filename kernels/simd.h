@@ -277,10 +277,36 @@ template <class V> INLINE V vtrunc(V v) { return rounded<TO_ZERO>(v); }
 template <class V> INLINE V vround(V v) { return rounded<TO_NEAREST>(v); }
 #endif
 
+// 64-bit products of the lanes 0, 2, 4 … of two vectors of u32.
+template <class U> INLINE Vec<u64, lanes_of<U> / 2> even_products(U a, U b) {
+  using W = Vec<u64, lanes_of<U> / 2>;
+#if defined(__SSE2__) && !defined(__clang__)
+  using I = Vec<i32, lanes_of<U>>;
+  if constexpr (sizeof(U) == 16) return bit_cast<W>(__builtin_ia32_pmuludq128(bit_cast<I>(a), bit_cast<I>(b)));
+#if defined(__AVX2__)
+  else if constexpr (sizeof(U) == 32) return bit_cast<W>(__builtin_ia32_pmuludq256(bit_cast<I>(a), bit_cast<I>(b)));
+#endif
+#if defined(__AVX512F__)
+  else if constexpr (sizeof(U) == 64) return bit_cast<W>(__builtin_ia32_pmuludq512_mask(bit_cast<I>(a), bit_cast<I>(b), Vec<i64, 8>{}, -1));
+#endif
+  else
+#endif
+  return (bit_cast<W>(a) & u64(0xffffffff)) * (bit_cast<W>(b) & u64(0xffffffff));
+}
+// Even lanes of one vector and odd lanes of another.
+template <class V> INLINE V alternate(V even, V odd) {
+  constexpr int N = lanes_of<V>;
+  static_assert(N == 4 || N == 8 || N == 16, "vectors of 4 to 16 lanes");
+  if constexpr (N == 4) return __builtin_shufflevector(even, odd, 0, 5, 2, 7);
+  else if constexpr (N == 8) return __builtin_shufflevector(even, odd, 0, 9, 2, 11, 4, 13, 6, 15);
+  else return __builtin_shufflevector(even, odd, 0, 17, 2, 19, 4, 21, 6, 23, 8, 25, 10, 27, 12, 29, 14, 31);
+}
+
 // Sum, maximum (NaN propagates) and minimum of the lanes, always in the same order.
 template <class V, class F> INLINE Elem<V> across(V v, F join) {
   constexpr int N = lanes_of<V>;
-  if constexpr (N == 2) return join(Elem<V>(v[0]), Elem<V>(v[1]));
+  if constexpr (N == 1) return v;
+  else if constexpr (N == 2) return join(Elem<V>(v[0]), Elem<V>(v[1]));
   else if constexpr (N == 4) {
     const V pairs = join(v, V(__builtin_shufflevector(v, v, 2, 3, 2, 3)));
     return join(Elem<V>(pairs[0]), Elem<V>(pairs[1]));

@@ -69,6 +69,22 @@ template <class V> INLINE V vexp(V x) {
   return p * pow2i<V>(half) * pow2i<V>(I(n - half));
 }
 
+// e^x for x <= 0 with one scaling by a power of two: what would be subnormal is 0.
+template <class V> INLINE V vexp_nonpositive(V x) {
+  using E = Elem<V>;
+  using F = FloatFormat<E>;
+  using I = IntOf<V>;
+  const V low = splat<V>(E(sizeof(E) == 4 ? -87 : -708));
+  const auto tiny = x < low;
+  const V a = select(tiny, low, x);
+  const V t = a * splat<V>(E(1.4426950408889634)) + splat<V>(F::magic);
+  const I n = bits(t) - bits(splat<V>(F::magic));
+  const V whole = t - splat<V>(F::magic);
+  V r = a - whole * splat<V>(F::ln2_hi);
+  r = r - whole * splat<V>(F::ln2_lo);
+  return select(tiny, V{}, V(fma(exp_tail(r), r, splat<V>(E(1))) * pow2i<V>(n)));
+}
+
 // 2^x.
 template <class V> INLINE V vexp2(V x) {
   using E = Elem<V>;
