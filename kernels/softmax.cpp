@@ -8,35 +8,70 @@ namespace fathom {
 
 template <class T> constexpr T MINUS_INF = T(-__builtin_inf());
 
-template <class T> static INLINE T row_max(const T* x, i64 n) {
-  using V = Vec<T>;
-  V best = splat<V>(MINUS_INF<T>);
-  row_vectors(x, n, MINUS_INF<T>, [&](i64, V v, i64) { best = vmax(best, v); });
+// The largest of a row that fills a V; a NaN wins.
+template <class V> static INLINE Elem<V> row_max(const Elem<V>* x, i64 n) {
+  constexpr i64 L = lanes_of<V>;
+  V best = load<V>(x + n - L);
+  i64 i = 0;
+  if (n >= 8 * L) {
+    V a = best, b = best, c = best;
+    for (; i + 4 * L <= n; i += 4 * L) {
+      best = vmax(best, load<V>(x + i));
+      a = vmax(a, load<V>(x + i + L));
+      b = vmax(b, load<V>(x + i + 2 * L));
+      c = vmax(c, load<V>(x + i + 3 * L));
+    }
+    best = vmax(vmax(best, a), vmax(b, c));
+  }
+  for (; i + L <= n; i += L) best = vmax(best, load<V>(x + i));
   return hmax(best);
+}
+
+// The sum of e^(x - top) over a row that fills a V, top its maximum; the terms go to y (which may be x) unless it is null.
+template <class V> static INLINE Elem<V> exp_sum(const Elem<V>* x, Elem<V>* y, i64 n, Elem<V> top) {
+  constexpr i64 L = lanes_of<V>;
+  const V shift = splat<V>(top), end = vexp_nonpositive(V(load<V>(x + n - L) - shift));
+  V sums{}, more{};
+  i64 i = 0;
+  for (; i + 2 * L <= n; i += 2 * L) {
+    const V a = vexp_nonpositive(V(load<V>(x + i) - shift)), b = vexp_nonpositive(V(load<V>(x + i + L) - shift));
+    sums += a;
+    more += b;
+    if (y) store(y + i, a), store(y + i + L, b);
+  }
+  for (; i + L <= n; i += L) {
+    const V a = vexp_nonpositive(V(load<V>(x + i) - shift));
+    sums += a;
+    if (y) store(y + i, a);
+  }
+  if (i < n) {
+    sums += last_lanes(end, n - i);
+    if (y) store(y + n - L, end);
+  }
+  return hsum(V(sums + more));
+}
+
+// y = f(x) over a row that fills a V; y may be x.
+template <class V, class F> static INLINE void map_row(const Elem<V>* x, Elem<V>* y, i64 n, F f) {
+  constexpr i64 L = lanes_of<V>;
+  const V end = f(load<V>(x + n - L));
+  i64 i = 0;
+  for (; i + L <= n; i += L) store(y + i, f(load<V>(x + i)));
+  if (i < n) store(y + n - L, end);
 }
 
 // Rows worth a chunk; a short row costs more than its elements do.
 static i64 row_grain(i64 n) { return ceil_div(i64(1) << 12, max_of(n, i64(0)) + 64); }
 
-template <class T> static NOINLINE void softmax_row(const T* x, T* y, i64 n, bool log) {
-  using V = Vec<T>;
-  const T top = row_max(x, n);
-  const V shift = splat<V>(top);
-  V sums{};
-  row_vectors(x, n, MINUS_INF<T>, [&](i64 i, V v, i64 lanes) {
-    const V e = vexp(V(v - shift));
-    if (lanes == LANES<T>) sums += e;
-    else
-      for (i64 j = 0; j < lanes; j++) sums[j] += e[j];  // the padding counts nothing, not even where the maximum is -inf
-    if (!log) put(y + i, e, lanes);
-  });
-  const T sum = hsum(sums);
+template <class V> static INLINE void softmax_row(const Elem<V>* x, Elem<V>* y, i64 n, bool log) {
+  using T = Elem<V>;
+  const T top = row_max<V>(x, n);
   if (log) {
-    const V less = splat<V>(vlog(sum));
-    row_vectors(x, n, T(0), [&](i64 i, V v, i64 lanes) { put(y + i, V(v - shift - less), lanes); });
+    const V shift = splat<V>(top), less = splat<V>(vlog(exp_sum<V>(x, nullptr, n, top)));
+    map_row<V>(x, y, n, [=](V v) { return V(v - shift - less); });
   } else {
-    const V scale = splat<V>(T(1) / sum);
-    row_vectors(static_cast<const T*>(y), n, T(0), [&](i64 i, V v, i64 lanes) { put(y + i, V(v * scale), lanes); });
+    const V scale = splat<V>(T(1) / exp_sum<V>(x, y, n, top));
+    map_row<V>(y, y, n, [=](V v) { return V(v * scale); });
   }
 }
 
@@ -56,12 +91,14 @@ template <class T> static NOINLINE void softmax_columns(const Columns<T>& c, T* 
   }
 }
 
-// Calls row(outer index) for inner = 1, else columns(outer index, first column, lanes); shared among the threads.
+// Calls row(outer index, sample of the vector that a row fills) for inner = 1, else columns(outer index, first column, lanes); shared among the threads.
 template <class T, class Row, class Cols> static INLINE void each_row(i64 outer, i64 n, i64 inner, const Row& row, const Cols& columns) {
   constexpr i64 L = LANES<T>;
   if (inner == 1) {
     parallel_for(outer, row_grain(n), [&](i64 begin, i64 end) {
-      for (i64 o = begin; o < end; o++) row(o);
+      with_width<T>(n, [&](auto sample) {
+        for (i64 o = begin; o < end; o++) row(o, sample);
+      });
     });
     return;
   }
@@ -77,14 +114,13 @@ template <class T> static NOINLINE void softmax_forward(const double* w) {
   const T* x = ptr<const T>(w[7]);
   T* y = ptr<T>(w[8]);
   if (outer * n * inner == 0) return;
-  each_row<T>(outer, n, inner, [&](i64 o) { softmax_row(x + o * n, y + o * n, n, log); },
+  each_row<T>(outer, n, inner, [&](i64 o, auto sample) { softmax_row<decltype(sample)>(x + o * n, y + o * n, n, log); },
               [&](i64 o, i64 j, i64 lanes) { softmax_columns(Columns<T>{x + o * n * inner + j, inner, lanes}, y + o * n * inner + j, n, log); });
 }
 
 // softmax: dx = y (dy - sum y dy); log-softmax: dx = dy - e^y sum dy.
 template <class T> static NOINLINE void softmax_backward(const double* w) {
   using V = Vec<T>;
-  constexpr i64 L = LANES<T>;
   const bool log = w[3] != 0;
   const i64 outer = integer(w[4]), n = integer(w[5]), inner = integer(w[6]);
   const T *y = ptr<const T>(w[8]), *dy = ptr<const T>(w[9]);
@@ -92,21 +128,20 @@ template <class T> static NOINLINE void softmax_backward(const double* w) {
   if (outer * n * inner == 0) return;
   each_row<T>(
       outer, n, inner,
-      [&](i64 o) {
+      [&](i64 o, auto sample) {
+        using V = decltype(sample);
+        constexpr i64 L = lanes_of<V>;
         const T *yr = y + o * n, *gr = dy + o * n;
         T* to = dx + o * n;
         V sums{};
+        const V y_end = load<V>(yr + n - L), g_end = load<V>(gr + n - L);
         i64 i = 0;
         for (; i + L <= n; i += L) sums += log ? load<V>(gr + i) : V(load<V>(gr + i) * load<V>(yr + i));
-        T sum = hsum(sums);
-        for (; i < n; i++) sum += log ? gr[i] : gr[i] * yr[i];
-        const V s = splat<V>(sum);
-        row_vectors(yr, n, T(0), [&](i64 at, V v, i64 lanes) {
-          T g[L] = {};
-          for (i64 j = 0; j < lanes; j++) g[j] = gr[at + j];
-          const V gv = lanes == L ? load<V>(gr + at) : load<V>(g);
-          put(to + at, log ? V(gv - vexp(v) * s) : V(v * (gv - s)), lanes);
-        });
+        if (i < n) sums += last_lanes(log ? g_end : V(g_end * y_end), n - i);
+        const V s = splat<V>(hsum(sums));
+        const auto slope = [&](V v, V g) { return log ? V(g - vexp_nonpositive(v) * s) : V(v * (g - s)); };
+        for (i = 0; i + L <= n; i += L) store(to + i, slope(load<V>(yr + i), load<V>(gr + i)));
+        if (i < n) store(to + n - L, slope(y_end, g_end));
       },
       [&](i64 o, i64 j, i64 lanes) {
         const i64 at = o * n * inner + j;
@@ -142,15 +177,12 @@ template <class T> struct Loss {
   }
 };
 
-// log of the sum of e^x over one row.
-template <class T> static INLINE T row_lse(const T* x, i64 n) {
-  using V = Vec<T>;
-  const T top = row_max(x, n);
+// log of the sum of e^x over one row that fills a V.
+template <class V> static INLINE Elem<V> row_lse(const Elem<V>* x, i64 n) {
+  using T = Elem<V>;
+  const T top = row_max<V>(x, n);
   if (top == MINUS_INF<T> || top == -MINUS_INF<T>) return top;  // all impossible, or one certain: no difference of infinities
-  const V shift = splat<V>(top);
-  V sums{};
-  row_vectors(x, n, MINUS_INF<T>, [&](i64, V v, i64) { sums += vexp(V(v - shift)); });
-  return top + vlog(hsum(sums));
+  return top + vlog(exp_sum<V>(x, nullptr, n, top));
 }
 template <class T> static INLINE Vec<T> column_lse(const Columns<T>& c, i64 n) {
   using V = Vec<T>;
@@ -189,13 +221,13 @@ template <class T> static NOINLINE void cross_entropy_forward(const double* w) {
       if (s.target[i] != s.ignore) return fail(INDEX_OUT_OF_RANGE, double(s.target[i]), 0, 0);
   }
   // One unit is a row (inner = 1) or up to L neighbouring columns.
-  parallel_for(units, grain, [&](i64 begin, i64 end) {
+  parallel_for(units, grain, [&](i64 begin, i64 end) { with_width<T>(s.inner == 1 ? s.C : i64(0), [&](auto sample) {
     double loss_sum = 0, weight_sum = 0;
     for (i64 u = begin; u < end; u++) {
       const i64 n = u / groups, j = u % groups * L, lanes = min_of(L, s.inner - j);
       const T* x = s.logits + n * s.C * s.inner + j;
       T lse[L];
-      if (s.inner == 1) lse[0] = row_lse(x, s.C);
+      if (s.inner == 1) lse[0] = s.C > 0 ? row_lse<decltype(sample)>(x, s.C) : MINUS_INF<T>;
       else store(lse, column_lse(Columns<T>{x, s.inner, lanes}, s.C));
       for (i64 l = 0; l < lanes; l++) {
         const i64 at = n * s.inner + j + l, t = s.target[at];
@@ -212,7 +244,7 @@ template <class T> static NOINLINE void cross_entropy_forward(const double* w) {
     }
     losses[begin / size] = loss_sum;
     weights[begin / size] = weight_sum;
-  });
+  }); });
   double loss = 0, weight = 0;
   for (i64 i = 0; i < MAX_CHUNKS; i++) loss += losses[i], weight += weights[i];
   *s.total = T(weight);
@@ -242,7 +274,8 @@ template <class T> static NOINLINE void cross_entropy_backward(const double* w) 
   };
   each_row<T>(
       s.N, s.C, s.inner,
-      [&](i64 n) {
+      [&](i64 n, auto sample) {
+        using V = decltype(sample);
         T of_p, of_hit, scale;
         T* to = s.dlogits + n * s.C;
         if (!factors(n, of_p, of_hit, scale)) {
@@ -250,7 +283,7 @@ template <class T> static NOINLINE void cross_entropy_backward(const double* w) 
           return;
         }
         const V lse = splat<V>(s.lse[n]), factor = splat<V>(of_p);
-        row_vectors(s.logits + n * s.C, s.C, T(0), [&](i64 i, V v, i64 lanes) { put(to + i, V(vexp(V(v - lse)) * factor), lanes); });
+        map_row<V>(s.logits + n * s.C, to, s.C, [=](V v) { return V(vexp_nonpositive(V(v - lse)) * factor); });
         if (s.smoothing != 0)
           for (i64 c = 0; c < s.C; c++) to[c] -= even * scale * (s.weight ? s.weight[c] : T(1));
         to[s.target[n]] -= of_hit;
