@@ -143,6 +143,47 @@ static NOINLINE bool check(const Indexing& x) {
   return true;
 }
 
+// One index tensor: its places are sorted by the row of self that they name (a stable sort by counting), so that threads share the rows, and a
+// row that is named often stays in the cache. False where the scratch memory is too small for it.
+template <class Op> static NOINLINE bool by_row(const Indexing& x, const Op op, u8* self, u8* values) {
+  const IndexTensor& t = x.tensor[0];
+  if ((x.nI + t.size + 1) * i64(sizeof(i32)) > SHARED_SCRATCH_BYTES) return false;
+  i32 *start = static_cast<i32*>(shared_scratch()), *order = start + t.size + 1;
+  const auto row_of = [&](i64 i) { return t.index[i] < 0 ? t.index[i] + t.size : t.index[i]; };
+  for (i64 r = 0; r <= t.size; r++) start[r] = 0;
+  for (i64 i = 0; i < x.nI; i++) start[row_of(i) + 1]++;
+  for (i64 r = 0; r < t.size; r++) start[r + 1] += start[r];
+  for (i64 i = 0; i < x.nI; i++) order[start[row_of(i)]++] = i32(i);  // start[r] becomes the end of row r
+  const i64 rows = x.inner.count, inner = rows * x.run, parts = min_of(x.nI, i64(16));
+  // The part in which a row's last place lies does all of the row.
+  const auto first_row = [&](i64 part) {
+    const i64 place = part * x.nI / parts;
+    i64 low = 0, high = t.size;  // the first row that ends behind `place`
+    while (low < high) {
+      const i64 middle = (low + high) / 2;
+      if (start[middle] > place) high = middle;
+      else low = middle + 1;
+    }
+    return part == parts ? t.size : low;
+  };
+  parallel_for(parts, 1, [&](i64 begin, i64 end) {
+    const i64 last = first_row(end);
+    for (i64 r = first_row(begin); r < last; r++) {
+      u8* to = self + r * t.stride * op.size;
+      for (i64 k = r == 0 ? 0 : start[r - 1]; k < start[r]; k++) {
+        u8* value = values + i64(order[k]) * inner * op.size;
+        if (rows == 1) {
+          op(to, x.run_step, value, 1, x.run);
+          continue;
+        }
+        Walk at(x.inner, 0);
+        for (i64 q = 0; q < rows; q++, at.next(x.inner)) op(to + at.a * op.size, x.run_step, value + q * x.run * op.size, 1, x.run);
+      }
+    }
+  });
+  return true;
+}
+
 template <class Op> static NOINLINE void index_as(const Indexing& x, const Op op, u8* self, u8* values) {
   const i64 rows = x.inner.count, inner = rows * x.run, outer = x.outer.count;
   // Lines [r0, r1) of the inner part and elements [e0, e1) of each, for outer positions and indices in the given ranges.
@@ -170,6 +211,7 @@ template <class Op> static NOINLINE void index_as(const Indexing& x, const Op op
     });
     return;
   }
+  if (x.nIdx == 1 && outer == 1 && x.nI * inner >= WORK && by_row(x, op, self, values)) return;
   // Equal indices must stay in order, so the index loop is innermost and never shared: outer positions are, or parts of the inner ones.
   if (outer >= 4 || rows * x.run < 32 || outer * x.nI * inner < WORK) {
     parallel_for(outer, ceil_div(WORK, x.nI * inner), [&](i64 begin, i64 end) {
