@@ -114,6 +114,14 @@ function misfit(name: string, a: Tensor, b: Tensor): ShapeError {
 const sumTo = (t: Tensor, shape: Shape): Tensor =>
   sameShape(t.shape, shape) ? t : (helpers.sumTo as (t: Tensor, s: Shape) => Tensor)(t, shape);
 
+/** aᵀ g, in the layout of b: a right operand that is a transposed matrix gets a transposed gradient, which needs no copy on its way back. */
+function gradientOfRight(name: string, a: Tensor, b: Tensor, g: Tensor): Tensor {
+  const nd = b.shape.length;
+  const transposed = b.strides[nd - 2] === 1 && b.strides[nd - 1] >= b.shape[nd - 2] && b.shape[nd - 1] > 1 && b.shape[nd - 2] > 1;
+  if (transposed) return transpose(matrices(name, transpose(g, -2, -1), a), -2, -1);
+  return matrices(name, transpose(a, -2, -1), g);
+}
+
 /** Matrices (both operands with at least two dimensions), recorded. */
 function matrices(name: string, a: Tensor, b: Tensor): Tensor {
   const da = a.shape.length;
@@ -127,7 +135,7 @@ function matrices(name: string, a: Tensor, b: Tensor): Tensor {
       if (g === null) return [null, null];
       return [
         node.needs(0) ? sumTo(matrices(name, g, transpose(b_, -2, -1)), a_.shape) : null,
-        node.needs(1) ? sumTo(matrices(name, transpose(a_, -2, -1), g), b_.shape) : null,
+        node.needs(1) ? sumTo(gradientOfRight(name, a_, b_, g), b_.shape) : null,
       ];
     });
   }
