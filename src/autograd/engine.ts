@@ -59,6 +59,14 @@ export interface Pending {
 /** Another handle of the same elements, without history. */
 const sameElements = (t: Tensor): Tensor => new Tensor(t.storage, t.shape, t.strides, t.offset, t.dtype);
 
+/** Takes a handle out of the list; false when it is not there. The newest is likely the one. */
+function takeFrom(list: (Disposable | null)[], handle: Disposable): boolean {
+  const at = list.lastIndexOf(handle);
+  if (at < 0) return false;
+  list[at] = null;
+  return true;
+}
+
 /** Gives a gradient to user code: from now on the scope that is open releases it, not the engine. */
 function handOut(p: Pending): Tensor {
   if (p.owned) track(p.grad);
@@ -192,21 +200,23 @@ class Sweep {
     const made: Disposable[] = [];
     const early = !this.#createGraph && !node.user;
     if (!early) for (const p of list) if (p?.owned) handOut(p);
-    const grads = list.map((p) => p?.grad ?? null);
+    const grads = new Array<Tensor | null>(list.length);
+    for (let i = 0; i < list.length; i++) grads[i] = list[i]?.grad ?? null;
     const results = early ? collecting(made, () => node.vjp(grads, saved, node)) : node.vjp(grads, saved, node);
     if (anomalyEnabled()) checkBackward(node, results);
     // The handles that the engine owns here: each is delivered or released; one that serves several edges is shown by other handles.
-    const mine = new Set<unknown>(early ? made : []);
-    if (early) for (const p of list) if (p?.owned) mine.add(p.grad);
-    for (let i = 0; i < node.edges.length; i++) {
-      const edge = node.edges[i];
+    const mine: (Disposable | null)[] = made;
+    if (early) for (const p of list) if (p?.owned) mine.push(p.grad);
+    const { edges } = node;
+    for (let i = 0; i < edges.length; i++) {
+      const edge = edges[i];
       const g = results[i];
       if (edge === null || g === null || g === undefined) continue;
       if (!early) this.#deliver(edge, g, false);
-      else if (results.indexOf(g, i + 1) < 0 && mine.delete(g)) this.#deliver(edge, g, true);
+      else if (results.indexOf(g, i + 1) < 0 && takeFrom(mine, g)) this.#deliver(edge, g, true);
       else this.#deliver(edge, sameElements(g), true);
     }
-    for (const h of mine) (h as Disposable).dispose();
+    for (const h of mine) h?.dispose();
   }
 
   #deliver(edge: Edge, given: Tensor, givenOwned: boolean): void {

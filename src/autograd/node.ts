@@ -60,7 +60,12 @@ export class GradNode {
     this.name = name;
     this.vjp = structureOnly ? noVjp : vjp;
     this.user = user;
-    this.edges = inputs.map((t) => (t?.requiresGrad ? edgeOf(t) : null));
+    const edges = new Array<Edge | null>(inputs.length);
+    for (let i = 0; i < edges.length; i++) {
+      const t = inputs[i];
+      edges[i] = t?.requiresGrad ? edgeOf(t) : null;
+    }
+    this.edges = edges;
     this.sequence = nextSequence++; // after the edges: a view that is looked up anew gets a node of its own, which must be the older one
     this.saved = null;
     this.#versions = [];
