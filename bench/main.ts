@@ -95,8 +95,7 @@ function peakResident(): number {
 async function runOne(name: string, compiled: boolean, budgetMs: number): Promise<Result> {
   ft.manualSeed(0);
   ft.resetPeakMemory();
-  const build = workloads[name] as (options: { compiled: boolean }) => Step;
-  const step = build({ compiled });
+  const step = workloads[name]({ compiled });
   // Workers start in the background: nothing is measured before they are there.
   await new Promise((resolve) => setTimeout(resolve, 100));
   await threadsJoined();

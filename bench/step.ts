@@ -6,8 +6,20 @@ import * as optim from '../src/optim/index.ts';
 
 /** One step; gives a number so that nothing can be skipped. */
 export type Step = () => number;
+
+/** How a workload runs. */
+export interface WorkloadOptions {
+  /** The tensors' part of the step runs through `compile`. */
+  compiled?: boolean;
+}
 /** Builders by name; building is not measured. */
-export type Workloads = Record<string, () => Step>;
+export type Workloads = Record<string, (options?: WorkloadOptions) => Step>;
+
+/** The step that runs `tensors` (compiled or not) and reads the number that it gives. */
+export function stepOf(tensors: () => ft.Tensor, { compiled = false }: WorkloadOptions = {}): Step {
+  const run = compiled ? ft.compile(tensors) : tensors;
+  return () => run().itemSync();
+}
 
 /** Random images [batch, channels, size, size] and labels of `classes` classes. */
 export const images = (batch: number, channels: number, size: number, classes = 10): [ft.Tensor, ft.Tensor] => [
@@ -19,19 +31,20 @@ export const images = (batch: number, channels: number, size: number, classes = 
 export function trainingStep(
   opt: { zeroGrad(): void; step(): unknown },
   loss: () => ft.Tensor,
+  options: WorkloadOptions = {},
   clip?: { parameters: ft.Tensor[]; norm: number },
 ): Step {
-  return () => {
+  return stepOf(() => {
     opt.zeroGrad();
     const l = loss();
     l.backward();
     if (clip !== undefined) nn.clipGradNorm_(clip.parameters, clip.norm);
     opt.step();
-    return l.itemSync();
-  };
+    return l;
+  }, options);
 }
 
 /** Cross-entropy of a network under SGD. */
-export function classifier(net: nn.Module, [x, y]: [ft.Tensor, ft.Tensor], lr = 0.1): Step {
-  return trainingStep(new optim.SGD(net.parameters(), { lr }), () => nn.functional.crossEntropy(net(x), y));
+export function classifier(net: nn.Module, [x, y]: [ft.Tensor, ft.Tensor], lr = 0.1, options: WorkloadOptions = {}): Step {
+  return trainingStep(new optim.SGD(net.parameters(), { lr }), () => nn.functional.crossEntropy(net(x), y), options);
 }

@@ -3,34 +3,30 @@
 import * as ft from '../src/index.ts';
 import * as nn from '../src/nn/index.ts';
 import * as optim from '../src/optim/index.ts';
-import type { Step, Workloads } from './step.ts';
+import { type Step, stepOf, trainingStep, type WorkloadOptions, type Workloads } from './step.ts';
 
 const F = nn.functional;
 type Recurrent = (x: ft.Tensor) => ft.Tensor;
 
 /** A character model over one-hot inputs: batch n, T steps, h hidden units, a vocabulary of 28. */
-function languageModel(rnn: Recurrent, parameters: ft.Tensor[], n = 1024, T = 32, h = 32, vocabulary = 28): Step {
+function languageModel(rnn: Recurrent, parameters: ft.Tensor[], options: WorkloadOptions = {}, n = 1024, T = 32, h = 32, vocabulary = 28): Step {
   const x = ft.randint(0, vocabulary, [n, T]);
   const y = ft.randint(0, vocabulary, [n, T]);
   const head = new nn.Linear(h, vocabulary);
   const all = [...parameters, ...head.parameters()];
   const opt = new optim.SGD(all, { lr: 1 });
-  return () => {
-    opt.zeroGrad();
+  const loss = (): ft.Tensor => {
     const hidden = rnn(F.oneHot(x.T, { numClasses: vocabulary }).to('float32'));
-    const loss = F.crossEntropy(head(hidden).reshape([-1, vocabulary]), y.T.reshape([-1]));
-    loss.backward();
-    nn.clipGradNorm_(all, 1);
-    opt.step();
-    return loss.itemSync();
+    return F.crossEntropy(head(hidden).reshape([-1, vocabulary]), y.T.reshape([-1]));
   };
+  return trainingStep(opt, loss, options, { parameters: all, norm: 1 });
 }
 
-const builtIn = (net: nn.RNN | nn.GRU | nn.LSTM, n?: number, T?: number, h?: number): Step =>
-  languageModel((x) => net(x)[0], net.parameters(), n, T, h);
+const builtIn = (net: nn.RNN | nn.GRU | nn.LSTM, options: WorkloadOptions = {}, n?: number, T?: number, h?: number): Step =>
+  languageModel((x) => net(x)[0], net.parameters(), options, n, T, h);
 
 /** An Elman network written with matrix products per time step. */
-function scratchModel(vocabulary = 28, h = 32): Step {
+function scratchModel(options: WorkloadOptions = {}, vocabulary = 28, h = 32): Step {
   const weight = (shape: number[], scale: number): nn.Parameter => new nn.Parameter(ft.randn(shape).mul(scale));
   const wx = weight([vocabulary, h], 0.01);
   const wh = weight([h, h], 0.01);
@@ -46,6 +42,7 @@ function scratchModel(vocabulary = 28, h = 32): Step {
       return ft.stack(out);
     },
     [wx, wh, b],
+    options,
   );
 }
 
@@ -122,7 +119,7 @@ const behind = (lengths: ft.Tensor, s: number): ft.Tensor =>
     .reshape([1, 1, 1, s])
     .ge(lengths.reshape([-1, 1, 1, 1]));
 
-function translation(): Step {
+function translation(options: WorkloadOptions = {}): Step {
   const [V, d, B, T] = [200, 256, 128, 9];
   const source = new nn.Embedding(V, d);
   const target = new nn.Embedding(V, d);
@@ -135,7 +132,7 @@ function translation(): Step {
   const causal = ft.full([T, T], -1e6, { dtype: 'float32' }).triu({ diagonal: 1 });
   const all = [source, target, ...encoder, ...decoder, head].flatMap((m) => m.parameters());
   const opt = new optim.Adam(all, { lr: 1e-3 });
-  return () => {
+  return stepOf(() => {
     opt.zeroGrad();
     const masks = { hidden: behind(lengths, T) };
     let x = source(src).mul(16);
@@ -146,11 +143,11 @@ function translation(): Step {
     loss.backward();
     nn.clipGradNorm_(all, 1);
     opt.step();
-    return loss.itemSync();
-  };
+    return loss;
+  }, options);
 }
 
-function bert(): Step {
+function bert(options: WorkloadOptions = {}): Step {
   const [V, d, T, B] = [20256, 128, 64, 64];
   const tokens = new nn.Embedding(V, d);
   const segments = new nn.Embedding(2, d);
@@ -167,7 +164,7 @@ function bert(): Step {
   const rows = ft.arange(B).unsqueeze(1);
   const all = [position, ...[tokens, segments, ...blocks, masked, next].flatMap((m) => m.parameters())];
   const opt = new optim.Adam(all, { lr: 0.01 });
-  return () => {
+  return stepOf(() => {
     opt.zeroGrad();
     let z = tokens(x)
       .add(segments(s))
@@ -178,8 +175,8 @@ function bert(): Step {
     const loss = F.crossEntropy(logits.reshape([-1, V]), y.reshape([-1])).add(F.crossEntropy(next(z.select(1, 0)), follows));
     loss.backward();
     opt.step();
-    return loss.itemSync();
-  };
+    return loss;
+  }, options);
 }
 
 /** A pre-norm block with a GELU network. */
@@ -204,7 +201,7 @@ class VisionBlock extends nn.Module {
   }
 }
 
-function visionTransformer(): Step {
+function visionTransformer(options: WorkloadOptions = {}): Step {
   const d = 512;
   const patches = new nn.Conv2d(1, d, 16, { stride: 16 });
   const cls = new nn.Parameter(ft.zeros([1, 1, d]));
@@ -215,7 +212,7 @@ function visionTransformer(): Step {
   const y = ft.randint(0, 10, [32]);
   const all = [cls, position, ...[patches, ...blocks, head].flatMap((m: nn.AnyModule) => m.parameters())];
   const opt = new optim.SGD(all, { lr: 0.1 });
-  return () => {
+  return stepOf(() => {
     opt.zeroGrad();
     let z = patches(x).flatten(2).transpose(1, 2);
     z = ft.cat([cls.expand([32, -1, -1]), z], 1).add(position);
@@ -223,12 +220,12 @@ function visionTransformer(): Step {
     const loss = F.crossEntropy(head(z.select(1, 0)), y);
     loss.backward();
     opt.step();
-    return loss.itemSync();
-  };
+    return loss;
+  }, options);
 }
 
 /** Skip-gram with negative sampling. */
-function wordVectors(): Step {
+function wordVectors(options: WorkloadOptions = {}): Step {
   const V = 6719;
   const center = new nn.Embedding(V, 100);
   const context = new nn.Embedding(V, 100);
@@ -236,23 +233,23 @@ function wordVectors(): Step {
   const x = ft.randint(0, V, [512, 1]);
   const y = ft.randint(0, V, [512, 60]);
   const target = ft.randint(0, 2, [512, 60]).to('float32');
-  return () => {
+  return stepOf(() => {
     opt.zeroGrad();
     const scores = ft.bmm(center(x), context(y).transpose(1, 2)).squeeze(1);
     const loss = F.binaryCrossEntropyWithLogits(scores, target);
     loss.backward();
     opt.step();
-    return loss.itemSync();
-  };
+    return loss;
+  }, options);
 }
 
 /** Builders by name; building is not measured. */
 export const sequenceWorkloads: Workloads = {
-  rnn_scratch_lm: () => scratchModel(),
-  rnn_lm: () => builtIn(new nn.RNN(28, 32)),
-  gru_lm: () => builtIn(new nn.GRU(28, 32)),
-  lstm_lm: () => builtIn(new nn.LSTM(28, 32)),
-  lstm_h256_b32: () => builtIn(new nn.LSTM(28, 256, { numLayers: 2 }), 32, 35, 256),
+  rnn_scratch_lm: (options) => scratchModel(options),
+  rnn_lm: (options) => builtIn(new nn.RNN(28, 32), options),
+  gru_lm: (options) => builtIn(new nn.GRU(28, 32), options),
+  lstm_lm: (options) => builtIn(new nn.LSTM(28, 32), options),
+  lstm_h256_b32: (options) => builtIn(new nn.LSTM(28, 256, { numLayers: 2 }), options, 32, 35, 256),
   transformer_nmt: translation,
   vit_b32: visionTransformer,
   bert_b64: bert,

@@ -3,7 +3,7 @@
 import * as ft from '../src/index.ts';
 import * as nn from '../src/nn/index.ts';
 import * as optim from '../src/optim/index.ts';
-import { classifier, images, type Workloads } from './step.ts';
+import { classifier, images, stepOf, type Workloads } from './step.ts';
 
 const conv3 = (from: number, to: number): nn.Conv2d => new nn.Conv2d(from, to, 3, { padding: 1 });
 
@@ -163,17 +163,17 @@ function discriminator(): nn.Module {
 }
 
 export const visionWorkloads: Workloads = {
-  alexnet_b16: () => classifier(alexnet(), images(16, 1, 224), 0.01),
-  vgg_b8: () => classifier(vgg(), images(8, 1, 224), 0.01),
-  resnet18_96_b32: () => classifier(resnet18(), images(32, 1, 96), 0.01),
-  resnet18_96_b32_infer() {
+  alexnet_b16: (options) => classifier(alexnet(), images(16, 1, 224), 0.01, options),
+  vgg_b8: (options) => classifier(vgg(), images(8, 1, 224), 0.01, options),
+  resnet18_96_b32: (options) => classifier(resnet18(), images(32, 1, 96), 0.01, options),
+  resnet18_96_b32_infer(options) {
     const [x] = images(32, 1, 96);
     const net = resnet18();
     net.eval();
-    return () => ft.noGrad(() => net(x).argmax({ dim: 1 }).select(0, 0).itemSync());
+    return stepOf(() => ft.noGrad(() => net(x).argmax({ dim: 1 }).select(0, 0)), options);
   },
-  densenet_96_b16: () => classifier(densenet(), images(16, 1, 96), 0.01),
-  dcgan_b64() {
+  densenet_96_b16: (options) => classifier(densenet(), images(16, 1, 96), 0.01, options),
+  dcgan_b64(options) {
     const batch = 16;
     const [g, d] = [generator(), discriminator()];
     const adam = (net: nn.Module): optim.Adam => new optim.Adam(net.parameters(), { lr: 0.005, betas: [0.5, 0.999] });
@@ -182,7 +182,7 @@ export const visionWorkloads: Workloads = {
     const one = ft.ones([batch, 1, 1, 1]);
     const zero = ft.zeros([batch, 1, 1, 1]);
     const bce = nn.functional.binaryCrossEntropyWithLogits;
-    return () => {
+    return stepOf(() => {
       const z = ft.randn([batch, 100, 1, 1]);
       ofD.zeroGrad();
       const fake = g(z);
@@ -195,7 +195,7 @@ export const visionWorkloads: Workloads = {
       const lossG = bce(d(g(z)), one);
       lossG.backward();
       ofG.step();
-      return lossD.itemSync() + lossG.itemSync();
-    };
+      return lossD.add(lossG);
+    }, options);
   },
 };

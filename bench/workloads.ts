@@ -5,25 +5,25 @@
 import * as ft from '../src/index.ts';
 import * as nn from '../src/nn/index.ts';
 import * as optim from '../src/optim/index.ts';
-import { classifier, images, type Step, trainingStep, type Workloads } from './step.ts';
+import { classifier, images, type Step, stepOf, trainingStep, type WorkloadOptions, type Workloads } from './step.ts';
 import { sequenceWorkloads } from './workloads-sequence.ts';
 import { visionWorkloads } from './workloads-vision.ts';
 
-export type { Step };
+export type { Step, WorkloadOptions };
 
 const pool = (): nn.AvgPool2d => new nn.AvgPool2d(2, { stride: 2 });
 
 const basic: Workloads = {
-  linreg() {
+  linreg(options) {
     const net = new nn.Linear(2, 1);
     const x = ft.randn([32, 2]);
     const y = ft.randn([32, 1]);
-    return trainingStep(new optim.SGD(net.parameters(), { lr: 0.03 }), () => nn.functional.mseLoss(net(x), y));
+    return trainingStep(new optim.SGD(net.parameters(), { lr: 0.03 }), () => nn.functional.mseLoss(net(x), y), options);
   },
-  softmax_reg: () => classifier(new nn.Sequential(new nn.Flatten(), new nn.Linear(784, 10)), images(256, 1, 28)),
-  mlp: () =>
-    classifier(new nn.Sequential(new nn.Flatten(), new nn.Linear(784, 256), new nn.ReLU(), new nn.Linear(256, 10)), images(256, 1, 28)),
-  lenet: () =>
+  softmax_reg: (options) => classifier(new nn.Sequential(new nn.Flatten(), new nn.Linear(784, 10)), images(256, 1, 28), 0.1, options),
+  mlp: (options) =>
+    classifier(new nn.Sequential(new nn.Flatten(), new nn.Linear(784, 256), new nn.ReLU(), new nn.Linear(256, 10)), images(256, 1, 28), 0.1, options),
+  lenet: (options) =>
     classifier(
       new nn.Sequential(
         new nn.Conv2d(1, 6, 5, { padding: 2 }),
@@ -40,8 +40,10 @@ const basic: Workloads = {
         new nn.Linear(84, 10),
       ),
       images(128, 1, 28),
+      0.1,
+      options,
     ),
-  lenet_bn: () =>
+  lenet_bn: (options) =>
     classifier(
       new nn.Sequential(
         new nn.Conv2d(1, 6, 5),
@@ -62,27 +64,33 @@ const basic: Workloads = {
         new nn.Linear(84, 10),
       ),
       images(128, 1, 28),
+      0.1,
+      options,
     ),
 };
 
 const micro: Workloads = {
-  ops_small_fwd_bwd() {
+  ops_small_fwd_bwd({ compiled = false } = {}) {
     const x = ft.randn([10], { requiresGrad: true });
-    return () => {
+    const pass = (): void => {
       let z: ft.Tensor = x;
       for (let i = 0; i < 500; i++) z = z.mul(1.0001).add(0.1);
       z.sum().backward();
+    };
+    const run = compiled ? ft.compile(pass) : pass;
+    return () => {
+      run();
       return 0;
     };
   },
-  gemm1024() {
+  gemm1024(options) {
     const a = ft.randn([1024, 1024]);
     const b = ft.randn([1024, 1024]);
-    return () => a.matmul(b).select(0, 0).select(0, 0).itemSync();
+    return stepOf(() => a.matmul(b).select(0, 0).select(0, 0), options);
   },
-  elementwise16m() {
+  elementwise16m(options) {
     const x = ft.randn([1 << 22]);
-    return () => x.mul(2).add(1).tanh().mul(x).sum().itemSync();
+    return stepOf(() => x.mul(2).add(1).tanh().mul(x).sum(), options);
   },
 };
 

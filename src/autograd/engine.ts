@@ -147,7 +147,10 @@ class Sweep {
           if (runs) this.#runNode(node, list);
         }
         // also of nodes that no gradient reached
-        if (runs && !this.#retainGraph) node.release();
+        if (runs && !this.#retainGraph) {
+          node.release();
+          node.done = true;
+        }
         if (runs && this.#watched.size > 0) this.#settle(node);
       }
       for (const [leaf, w] of this.#watched) if (w.pending !== null) this.#finish(leaf, w.pending);

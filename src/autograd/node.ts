@@ -52,6 +52,8 @@ export class GradNode {
   retained: Map<number, Tensor> | null = null;
   /** A change in place made this node: the tensor that has it may be older than the scope that ends. */
   kept = false;
+  /** Backward has run through this node and dropped what it saved. */
+  done = false;
   #dropped = false;
   /** The user's line that made this node, noted in anomaly mode. */
   calledAt: string | null = null;

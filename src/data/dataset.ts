@@ -1,6 +1,6 @@
 // Data sets: items by number. A set that can make a whole batch at once says so, and the loader uses it.
 
-import { alias, copyInto, empty, window } from '../ops/raw.ts';
+import { alias, copyInto, empty, readWindow, window } from '../ops/raw.ts';
 
 import { select } from '../ops/view.ts';
 import { IndexError, ShapeError } from '../runtime/errors.ts';
@@ -95,7 +95,7 @@ function rows(t: Tensor, indices: ArrayLike<number>): Tensor {
   const size = numelOf(rowShape);
   const out = empty([indices.length, ...rowShape], t.dtype);
   if (t.contiguousNow) {
-    const [from, to] = [window(t) as Float32Array, window(out) as Float32Array];
+    const [from, to] = [readWindow(t, 'gathering rows') as Float32Array, window(out) as Float32Array];
     if (size === 1) for (let i = 0; i < indices.length; i++) to[i] = from[indices[i]];
     else for (let i = 0; i < indices.length; i++) to.set(from.subarray(indices[i] * size, (indices[i] + 1) * size), i * size);
     return out;

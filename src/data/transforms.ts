@@ -4,7 +4,7 @@ import { to } from '../ops/cast.ts';
 import { fromTyped, hostCopy } from '../ops/create.ts';
 import { clamp, round } from '../ops/elementwise.ts';
 import { interpolate } from '../ops/interpolate.ts';
-import { dense, empty, window } from '../ops/raw.ts';
+import { dense, empty, readWindow, window } from '../ops/raw.ts';
 import { clone, permute, reshape } from '../ops/view.ts';
 import { DTypeError, ShapeError, ValueError } from '../runtime/errors.ts';
 import { numelOf, show } from '../tensor/shape.ts';
@@ -96,7 +96,7 @@ export function toUnit(images: Tensor): Tensor {
   const source = dense(images);
   const out = empty(images.shape, 'float32');
   // Windows are taken after the allocation, which may move the memory.
-  const [from, to] = [window(source), window(out)] as [Uint8Array, Float32Array];
+  const [from, to] = [readWindow(source, 'transforming images'), window(out)] as [Uint8Array, Float32Array];
   for (let i = 0; i < from.length; i++) to[i] = unit[from[i]];
   return out;
 }

@@ -4,6 +4,7 @@
 import { noGrad } from '../autograd/mode.ts';
 import { copyInto } from '../ops/raw.ts';
 import { FathomError, ShapeError, ValueError } from '../runtime/errors.ts';
+import { recording } from '../runtime/recording.ts';
 import { checkDType, type DType, isFloating } from '../tensor/dtype.ts';
 import { sameShape, show } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
@@ -70,9 +71,23 @@ export abstract class Module<In extends unknown[] = [Tensor], Out = Tensor> exte
   protected run(inputs: In): Out {
     let ins = inputs;
     if (this.#preHooks !== null) for (const hook of this.#preHooks) ins = hook(this as unknown as AnyModule, ins) ?? ins;
+    if (recording !== null) recording.guard(this, this.#unchanged());
     let out = this.#backwardHooks?.active ? this.#backwardHooks.run(ins, (entered) => this.forward(...entered)) : this.forward(...ins);
     if (this.#hooks !== null) for (const hook of this.#hooks) out = hook(this as unknown as AnyModule, ins, out) ?? out;
     return out;
+  }
+
+  /** A check that mode, parameters and buffers of this module, without children, are those of now. */
+  #unchanged(): () => boolean {
+    const { training } = this;
+    const fields = this as unknown as Record<string, unknown>;
+    const own = [...this.ownParameters(), ...this.ownBuffers()].map(([name, t]) => ({ name, t, storage: t.storage, on: t.requiresGrad }));
+    return () => {
+      if (this.training !== training) return false;
+      for (const { name, t, storage, on } of own)
+        if (fields[name] !== t || t.storage !== storage || t.requiresGrad !== on) return false;
+      return true;
+    };
   }
 
   /** True when a hook watches this module. */

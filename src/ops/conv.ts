@@ -4,6 +4,7 @@
 import { isGradEnabled } from '../autograd/mode.ts';
 import { mustRecord, record } from '../autograd/node.ts';
 import { DTypeError, ShapeError, ValueError } from '../runtime/errors.ts';
+import { recording } from '../runtime/recording.ts';
 import { convWorkspace, I, pool, run } from '../runtime/runtime.ts';
 import { dtypeCode } from '../tensor/dtype.ts';
 import { type Shape, show } from '../tensor/shape.ts';
@@ -110,6 +111,7 @@ function runConv(name: string, opcode: 4 | 5 | 6, q: Geometry, x: Tensor, w: Ten
   }
   const scratch = pool.allocate(bytes);
   scratch.retain();
+  if (recording !== null) recording.allocated(scratch);
   try {
     write(scratch.address, bytes); // again: growing the memory renews the instruction buffer
     run(name, 26);

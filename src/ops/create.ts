@@ -7,7 +7,7 @@ import { checkDType, type DType, dtypeCode, isFloating, type TypedArray, viewOf 
 import { checkSizes, numelOf, type Shape, show } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { FloatScalar, type Scalar, scalarDType, scalarValue } from './elementwise-apply.ts';
-import { copy, empty as emptyRaw, fill, window } from './raw.ts';
+import { copy, empty as emptyRaw, fill, readWindow, window } from './raw.ts';
 
 /** Nested arrays of numbers or booleans, or a typed array: what `tensor` takes. */
 export type TensorData = Scalar | bigint | TypedArray | Float32Array | readonly TensorData[];
@@ -276,8 +276,9 @@ export const randintLike = (x: Tensor, low: number, high: number, options: Rando
   randint(low, high, x.shape, { dtype: x.dtype, ...options });
 
 /** A copy of the elements of a contiguous tensor as its own typed array. */
-export function hostCopy(t: Tensor): TypedArray {
-  const out = viewOf(t.dtype, new ArrayBuffer(t.numel * window(t).BYTES_PER_ELEMENT), 0, t.numel);
-  (out as Uint8Array).set(window(t) as Uint8Array);
+export function hostCopy(t: Tensor, what = 'reading values'): TypedArray {
+  const from = readWindow(t, what);
+  const out = viewOf(t.dtype, new ArrayBuffer(from.byteLength), 0, t.numel);
+  (out as Uint8Array).set(from as Uint8Array);
   return out;
 }

@@ -3,6 +3,7 @@
 import { noGrad } from '../autograd/mode.ts';
 import { mustRecord, record } from '../autograd/node.ts';
 import { DTypeError, IndexError, ShapeError, ValueError } from '../runtime/errors.ts';
+import { mayCheckValues } from '../runtime/recording.ts';
 import { composed } from '../runtime/memory.ts';
 import { isFloating } from '../tensor/dtype.ts';
 import { sameShape, show } from '../tensor/shape.ts';
@@ -45,7 +46,7 @@ function naming<T>(name: string, index: Tensor, rows: number, fn: () => T): T {
   try {
     return fn();
   } catch (e) {
-    if (!(e instanceof IndexError)) throw e;
+    if (!(e instanceof IndexError) || !mayCheckValues()) throw e;
     const bad = numbersSync(index).find((v) => v < 0 || v >= rows);
     throw new IndexError(`${name}: the index holds ${bad}, but the table has ${rows} row(s); use 0 to ${rows - 1}`);
   }

@@ -6,7 +6,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { fromTyped } from './create.ts';
 import { apply, type ElementwiseOp } from './elementwise-apply.ts';
 import { indexSelect, writeBack } from './gather.ts';
-import { dense, window } from './raw.ts';
+import { dense, readWindow } from './raw.ts';
 import { input, where } from './scalar.ts';
 import { clone, expand, flatten, reshape, select } from './view.ts';
 
@@ -16,7 +16,7 @@ function checkMask(name: string, mask: Tensor): void {
 
 /** Row-major positions of the elements that are not 0. */
 function positionsOf(x: Tensor): number[] {
-  const w = window(dense(x));
+  const w = readWindow(dense(x), 'positions under a mask');
   const out: number[] = [];
   for (let i = 0; i < w.length; i++) if (Number(w[i]) !== 0) out.push(i);
   return out;

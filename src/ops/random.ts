@@ -3,6 +3,7 @@
 import { isGradEnabled, noGrad } from '../autograd/mode.ts';
 import { mustRecord, record } from '../autograd/node.ts';
 import { DTypeError, GradError, ShapeError, ValueError } from '../runtime/errors.ts';
+import { mayCheckValues } from '../runtime/recording.ts';
 import { type Generator, HostRandom } from '../runtime/random.ts';
 import { computeTypeOf, isFloating } from '../tensor/dtype.ts';
 import { broadcastShapes, type Shape, show } from '../tensor/shape.ts';
@@ -12,7 +13,7 @@ import { copy_, mul } from './elementwise.ts';
 import { apply, type ElementwiseOp } from './elementwise-apply.ts';
 import { changedOutsideGraph } from './inplace.ts';
 import { logGammaGradient, sampleBinomial, sampleByWeight, sampleLogGamma, samplePoisson } from './random-host.ts';
-import { cast, copyInto, dense, empty, ewise, loadProgram, type Program, window } from './raw.ts';
+import { cast, copyInto, dense, empty, ewise, loadProgram, type Program, readWindow } from './raw.ts';
 import { itemSync } from './read.ts';
 import { amax, amin } from './reduce.ts';
 import { add, call, div, type Expr, exp, input, log1p, lt, max, neg, param, sub, tan, mul as times } from './scalar.ts';
@@ -54,13 +55,14 @@ export function normal(
 
 /** Throws a ValueError unless all values are at least 0. */
 function checkAtLeastZero(what: string, x: Tensor | number): void {
+  if (typeof x !== 'number' && !mayCheckValues()) return;
   const list: ArrayLike<number> = typeof x === 'number' ? [x] : numbersOf(x);
   for (let i = 0; i < list.length; i++)
     if (!(list[i] >= 0)) throw new ValueError(`${what} has the value ${list[i]}; all must be at least 0`);
 }
 
 /** The elements as float64, on the host. */
-export const numbersOf = (x: Tensor): Float64Array => window(dense(cast(x, 'float64'))).slice() as Float64Array;
+export const numbersOf = (x: Tensor): Float64Array => readWindow(dense(cast(x, 'float64')), 'numbers on the host').slice() as Float64Array;
 
 /** A tensor of `x`'s shape and dtype made element by element on the host. */
 export function mapOnHost(x: Tensor, fn: (v: number, i: number) => number): Tensor {
@@ -176,7 +178,7 @@ let stepProgram: Program | null = null;
 /** 1 with probability p (element by element), else 0, in the dtype of `p`. ValueError for probabilities outside of 0 to 1. */
 export function bernoulli(p: Tensor, { generator }: GeneratorOption = {}): Tensor {
   if (!isFloating(p.dtype)) throw new DTypeError(`bernoulli: probabilities must be floating point, got ${p.dtype}`);
-  if (p.numel > 0) {
+  if (p.numel > 0 && mayCheckValues()) {
     checkProbability('bernoulli', itemSync(amin(detach(p))));
     checkProbability('bernoulli', itemSync(amax(detach(p))));
   }

@@ -1,5 +1,6 @@
 // The lowest layer of the operations: allocates results and encodes instructions. No gradients here.
 
+import { recording } from '../runtime/recording.ts';
 import { I, machine, pool, run, start, storeWords } from '../runtime/runtime.ts';
 import { type ComputeType, type DType, dtypeCode, dtypeSize, type TypedArray, viewOf } from '../tensor/dtype.ts';
 import { broadcastStrides, coalesce, contiguousStrides, numelOf, type Shape, sameShape } from '../tensor/shape.ts';
@@ -11,11 +12,19 @@ import { type CompiledProgram, compileProgram } from './scalar-program.ts';
 export function empty(shape: Shape, dtype: DType): Tensor {
   start();
   const storage = pool.allocate(Math.max(numelOf(shape), 1) * dtypeSize[dtype]);
+  if (recording !== null) recording.allocated(storage);
   return new Tensor(storage, shape, null, 0, dtype);
 }
 
-/** A window on the elements of a contiguous tensor, valid until the next allocation. */
+/** A window on the elements of a contiguous tensor, to be written at once. */
 export function window(t: Tensor): TypedArray {
+  if (recording !== null) recording.hostWrite(t.storage);
+  return viewOf(t.dtype, machine.buffer(), t.address, numelOf(t.shape));
+}
+
+/** A window on the elements of a contiguous tensor for `what` to read, valid until the next allocation. */
+export function readWindow(t: Tensor, what: string): TypedArray {
+  if (recording !== null) recording.hostRead(t.storage, what);
   return viewOf(t.dtype, machine.buffer(), t.address, numelOf(t.shape));
 }
 

@@ -38,11 +38,14 @@ export class Adamax extends Optimizer<AdamaxOptions> {
   }
 
   protected update(group: ParamGroup<AdamaxOptions>): void {
-    const [beta1, beta2] = group.betas;
     for (const pair of withGradients(group.params)) {
       const s = this.stateOf(pair.param, () => ({ step: 0, expAvg: zerosLike(pair.param), expInf: zerosLike(pair.param) }));
-      s.step++;
-      rule.run(pair, [s.expAvg, s.expInf], [1 - beta1, beta2, group.eps, group.lr / (1 - beta1 ** s.step)], group);
+      const numbers = (): number[] => {
+        s.step++;
+        const [beta1, beta2] = group.betas;
+        return [1 - beta1, beta2, group.eps, group.lr / (1 - beta1 ** s.step)];
+      };
+      rule.run(pair, [s.expAvg, s.expInf], numbers, () => group);
     }
   }
 }

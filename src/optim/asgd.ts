@@ -38,13 +38,17 @@ export class ASGD extends Optimizer<ASGDOptions> {
   }
 
   protected update(group: ParamGroup<ASGDOptions>): void {
-    const { lr, lambd } = group;
     for (const pair of withGradients(group.params)) {
-      const s = this.stateOf(pair.param, () => ({ step: 0, eta: lr, mu: 1, ax: zerosLike(pair.param) }));
-      s.step++;
-      rule.run(pair, [s.ax], [s.eta, 1 - lambd * s.eta, s.mu], group);
-      s.eta = lr / (1 + lambd * lr * s.step) ** group.alpha;
-      s.mu = 1 / Math.max(1, s.step - group.t0);
+      const s = this.stateOf(pair.param, () => ({ step: 0, eta: group.lr, mu: 1, ax: zerosLike(pair.param) }));
+      const numbers = (): number[] => {
+        const { lr, lambd } = group;
+        const now = [s.eta, 1 - lambd * s.eta, s.mu];
+        s.step++;
+        s.eta = lr / (1 + lambd * lr * s.step) ** group.alpha;
+        s.mu = 1 / Math.max(1, s.step - group.t0);
+        return now;
+      };
+      rule.run(pair, [s.ax], numbers, () => group);
     }
   }
 }

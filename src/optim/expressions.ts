@@ -3,6 +3,7 @@
 
 import { ewise, loadProgram, type Program } from '../ops/raw.ts';
 import { add, type Expr, input, mul, neg, param } from '../ops/scalar.ts';
+import { recording } from '../runtime/recording.ts';
 import { computeTypeOf } from '../tensor/dtype.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Pair } from './fused.ts';
@@ -47,12 +48,36 @@ export class FusedRule {
     return program;
   }
 
-  /** Updates one parameter and its state in place. */
-  run({ param: p, grad }: Pair, state: readonly Tensor[], numbers: readonly number[], form: GradientForm): void {
-    ewise(this.#name, this.#program(form), [p, ...state], [p, grad, ...state], [form.weightDecay, ...numbers], computeTypeOf[p.dtype]);
+  /** Updates one parameter and its state in place. `numbers` advances the state that is kept on the host, once each step, and gives the step's numbers. */
+  run({ param: p, grad }: Pair, state: readonly Tensor[], numbers: () => readonly number[], form: () => GradientForm): void {
+    const program = this.#program(form());
+    const values = (): number[] => [form().weightDecay, ...numbers()];
+    const { constants } = program;
+    if (recording !== null)
+      recording.rewriting([
+        { values, places: constants.flatMap((c, k) => ('param' in c ? [[k - constants.length, c.param] as const] : [])) },
+      ]);
+    ewise(this.#name, program, [p, ...state], [p, grad, ...state], values(), computeTypeOf[p.dtype]);
     p.storage.version++;
   }
 }
 
 /** The running mean m moved towards x: m + (1 - decay)·(x - m). */
 export const towards = (m: Expr, x: Expr, weight: Expr): Expr => add(m, mul(weight, add(x, neg(m))));
+
+/** Options of an optimizer whose weight decay may act on the parameter itself. */
+interface DecayOptions {
+  lr: number;
+  maximize: boolean;
+  weightDecay: number;
+  decoupledWeightDecay: boolean;
+}
+
+/** What is done to the gradient: a decoupled decay does not go through it. */
+export const formOf = ({ maximize, weightDecay, decoupledWeightDecay }: DecayOptions): GradientForm => ({
+  maximize,
+  weightDecay: decoupledWeightDecay ? 0 : weightDecay,
+});
+
+/** The factor of the parameter under a decoupled decay. */
+export const shrinkOf = ({ lr, weightDecay, decoupledWeightDecay }: DecayOptions): number => (decoupledWeightDecay ? 1 - lr * weightDecay : 1);

@@ -2,6 +2,7 @@
 
 import { dense } from '../ops/raw.ts';
 import { DTypeError, ShapeError } from '../runtime/errors.ts';
+import { recording } from '../runtime/recording.ts';
 import { I, instructionWords, runMany, start } from '../runtime/runtime.ts';
 import { dtypeCode } from '../tensor/dtype.ts';
 import { sameShape, show } from '../tensor/shape.ts';
@@ -44,11 +45,21 @@ export function runFused(name: string, opcode: number, pairs: readonly Pair[], o
   const lists = pairs.map(operands);
   let at = 0;
   let count = 0;
+  const execute = (upTo: number): void => {
+    if (recording !== null)
+      recording.rewriting(
+        pairs.slice(upTo - count, upTo).map((pair, i) => ({
+          values: () => operands(pair),
+          places: lists[upTo - count + i].map((_, v) => [v + 6, v] as const),
+        })),
+      );
+    runMany(name, count);
+  };
   for (const [k, pair] of pairs.entries()) {
     const list = lists[k];
     const length = list.length + 6;
     if (at + length > instructionWords) {
-      runMany(name, count);
+      execute(k);
       at = count = 0;
     }
     I[at] = opcode;
@@ -61,6 +72,6 @@ export function runFused(name: string, opcode: number, pairs: readonly Pair[], o
     at += length;
     count++;
   }
-  runMany(name, count);
+  execute(pairs.length);
   for (const { param } of pairs) param.storage.version++;
 }

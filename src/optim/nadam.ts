@@ -2,7 +2,7 @@
 
 import { zerosLike } from '../ops/create.ts';
 import { add, div, mul, sqrt, square, sub } from '../ops/scalar.ts';
-import { FusedRule, towards } from './expressions.ts';
+import { FusedRule, formOf, shrinkOf, towards } from './expressions.ts';
 import { withGradients } from './fused.ts';
 import { atLeastZero, checkBetas, Optimizer, type ParamGroup, type ParamsArgument } from './optimizer.ts';
 
@@ -51,9 +51,7 @@ export class NAdam extends Optimizer<NAdamOptions> {
   }
 
   protected update(group: ParamGroup<NAdamOptions>): void {
-    const { lr, eps, weightDecay, maximize, decoupledWeightDecay: decoupled } = group;
-    const [beta1, beta2] = group.betas;
-    const momentum = (t: number): number => beta1 * (1 - 0.5 * 0.96 ** (t * group.momentumDecay));
+    const momentum = (t: number): number => group.betas[0] * (1 - 0.5 * 0.96 ** (t * group.momentumDecay));
     for (const pair of withGradients(group.params)) {
       const s = this.stateOf(pair.param, () => ({
         step: 0,
@@ -61,13 +59,17 @@ export class NAdam extends Optimizer<NAdamOptions> {
         expAvg: zerosLike(pair.param),
         expAvgSq: zerosLike(pair.param),
       }));
-      s.step++;
-      const [mu, next] = [momentum(s.step), momentum(s.step + 1)];
-      s.muProduct *= mu;
-      const ofGradient = (lr * (1 - mu)) / (1 - s.muProduct);
-      const ofMean = (lr * next) / (1 - s.muProduct * next);
-      const numbers = [1 - beta1, beta2, 1 - beta2, 1 - beta2 ** s.step, eps, ofGradient, ofMean, decoupled ? 1 - lr * weightDecay : 1];
-      rule.run(pair, [s.expAvg, s.expAvgSq], numbers, { maximize, weightDecay: decoupled ? 0 : weightDecay });
+      const numbers = (): number[] => {
+        const { lr, eps } = group;
+        const [beta1, beta2] = group.betas;
+        s.step++;
+        const [mu, next] = [momentum(s.step), momentum(s.step + 1)];
+        s.muProduct *= mu;
+        const ofGradient = (lr * (1 - mu)) / (1 - s.muProduct);
+        const ofMean = (lr * next) / (1 - s.muProduct * next);
+        return [1 - beta1, beta2, 1 - beta2, 1 - beta2 ** s.step, eps, ofGradient, ofMean, shrinkOf(group)];
+      };
+      rule.run(pair, [s.expAvg, s.expAvgSq], numbers, () => formOf(group));
     }
   }
 }

@@ -4,6 +4,7 @@ import { enableGrad, noGrad } from '../autograd/mode.ts';
 import { copy } from '../ops/raw.ts';
 import { debugEvents } from '../runtime/debug.ts';
 import { ShapeError, ValueError } from '../runtime/errors.ts';
+import { recording } from '../runtime/recording.ts';
 import { type Shape, sameShape, show } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 
@@ -100,7 +101,25 @@ export abstract class Optimizer<O extends object> {
       for (const g of this.paramGroups) this.update(g);
     });
     debugEvents?.step(this.constructor.name);
+    if (recording !== null) recording.guard(this, this.#unchanged());
     return result;
+  }
+
+  /** A check that groups, kinds of options and states are those of now. Numbers may change, but not from or to 0. */
+  #unchanged(): () => boolean {
+    const groups = this.paramGroups.map((g) => ({ g, params: [...g.params], switches: switchesOf(g) }));
+    const states = [...this.state];
+    return () => {
+      if (this.paramGroups.length !== groups.length || this.state.size !== states.length) return false;
+      for (const { g, params, switches } of groups) {
+        if (!this.paramGroups.includes(g) || g.params.length !== params.length) return false;
+        for (let k = 0; k < params.length; k++) if (g.params[k] !== params[k]) return false;
+        const now = switchesOf(g);
+        for (let k = 0; k < now.length; k++) if (now[k] !== switches[k]) return false;
+      }
+      for (const [p, s] of states) if (this.state.get(p) !== s) return false;
+      return true;
+    };
   }
 
   /** Options and state, to be saved. Tensors are the live ones: clone them to keep a snapshot. */
@@ -166,8 +185,14 @@ export function runClosure<T>(closure: () => T): T {
   return result;
 }
 
+/** Options by what they switch on: flags as they are, numbers by whether they are 0. The learning rate is always on. */
+function switchesOf(options: object): unknown[] {
+  return Object.entries(options).map(([name, v]) => (typeof v === 'boolean' || v === null ? v : typeof v === 'number' && name !== 'lr' ? v !== 0 : true));
+}
+
 /** Makes the tensors of a state outlive scopes. */
 export function keep<S extends ParamState>(state: S): S {
+  if (recording !== null) recording.once('an optimizer made its state');
   for (const v of Object.values(state)) for (const t of tensorsOf(v)) t.kept = true;
   return state;
 }

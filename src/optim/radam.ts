@@ -2,7 +2,8 @@
 
 import { zerosLike } from '../ops/create.ts';
 import { add, div, mul, sqrt, square, sub } from '../ops/scalar.ts';
-import { FusedRule, towards } from './expressions.ts';
+import { recording } from '../runtime/recording.ts';
+import { FusedRule, formOf, shrinkOf, towards } from './expressions.ts';
 import { withGradients } from './fused.ts';
 import { atLeastZero, checkBetas, Optimizer, type ParamGroup, type ParamsArgument } from './optimizer.ts';
 
@@ -31,6 +32,12 @@ const plain = new FusedRule('RAdam', 2, 6, (p, g, [m, v], [weight1, beta2, weigh
   return [sub(mul(p, shrink), mul(rate, mean)), mean, add(mul(v, beta2), mul(weight2, square(g)))];
 });
 
+/** Lengths of the approximated simple moving average: at step t, and at most. */
+function lengths(beta2: number, t: number): { rho: number; longest: number } {
+  const longest = 2 / (1 - beta2) - 1;
+  return { rho: longest - (2 * t * beta2 ** t) / (1 - beta2 ** t), longest };
+}
+
 /**
  * RAdam (Liu et al., 2020): momentum alone while the length rho(t) of the approximated simple moving average is at most 5, then Adam's
  * step times the rectification √((rho - 4)(rho - 2)rhoMax / ((rhoMax - 4)(rhoMax - 2)rho)).
@@ -54,18 +61,21 @@ export class RAdam extends Optimizer<RAdamOptions> {
   }
 
   protected update(group: ParamGroup<RAdamOptions>): void {
-    const { lr, eps, weightDecay, maximize, decoupledWeightDecay: decoupled } = group;
-    const [beta1, beta2] = group.betas;
-    const longest = 2 / (1 - beta2) - 1;
     for (const pair of withGradients(group.params)) {
       const s = this.stateOf(pair.param, () => ({ step: 0, expAvg: zerosLike(pair.param), expAvgSq: zerosLike(pair.param) }));
-      s.step++;
-      const correction2 = 1 - beta2 ** s.step;
-      const rho = longest - (2 * s.step * beta2 ** s.step) / correction2;
-      let rate = lr / (1 - beta1 ** s.step);
-      if (rho > 5) rate *= Math.sqrt((correction2 * ((rho - 4) * (rho - 2) * longest)) / ((longest - 4) * (longest - 2) * rho));
-      const numbers = [1 - beta1, beta2, 1 - beta2, eps, decoupled ? 1 - lr * weightDecay : 1, rate];
-      (rho > 5 ? adaptive : plain).run(pair, [s.expAvg, s.expAvgSq], numbers, { maximize, weightDecay: decoupled ? 0 : weightDecay });
+      const rectified = lengths(group.betas[1], s.step + 1).rho > 5;
+      if (recording !== null) recording.guard(s, () => lengths(group.betas[1], s.step + 1).rho > 5 === rectified);
+      const numbers = (): number[] => {
+        s.step++;
+        const { lr, eps } = group;
+        const [beta1, beta2] = group.betas;
+        const { rho, longest } = lengths(beta2, s.step);
+        let rate = lr / (1 - beta1 ** s.step);
+        if (rectified)
+          rate *= Math.sqrt(((1 - beta2 ** s.step) * ((rho - 4) * (rho - 2) * longest)) / ((longest - 4) * (longest - 2) * rho));
+        return [1 - beta1, beta2, 1 - beta2, eps, shrinkOf(group), rate];
+      };
+      (rectified ? adaptive : plain).run(pair, [s.expAvg, s.expAvgSq], numbers, () => formOf(group));
     }
   }
 }

@@ -44,8 +44,11 @@ export class Rprop extends Optimizer<RpropOptions> {
   protected update(group: ParamGroup<RpropOptions>): void {
     for (const pair of withGradients(group.params)) {
       const s = this.stateOf(pair.param, () => ({ step: 0, prev: zerosLike(pair.param), stepSize: fullLike(pair.param, group.lr) }));
-      s.step++;
-      rule.run(pair, [s.prev, s.stepSize], [...group.etas, ...group.stepSizes], { maximize: group.maximize, weightDecay: 0 });
+      const numbers = (): number[] => {
+        s.step++;
+        return [...group.etas, ...group.stepSizes];
+      };
+      rule.run(pair, [s.prev, s.stepSize], numbers, () => ({ maximize: group.maximize, weightDecay: 0 }));
     }
   }
 }

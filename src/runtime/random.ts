@@ -1,6 +1,7 @@
 // Random numbers: counter-based (Philox 4x32-10), so a seed gives the same numbers on every device and thread count.
 
 import { ValueError } from './errors.ts';
+import { recording } from './recording.ts';
 
 /** A stream of random numbers: a seed and how far it has been used. */
 export class Generator {
@@ -14,6 +15,7 @@ export class Generator {
 
   /** Starts the stream of `seed` from its beginning. */
   manualSeed(seed: number): this {
+    if (recording !== null) recording.refuse('manualSeed() sets the state of a generator on the host');
     this.seed = checkSeed(seed);
     this.offset = 0;
     return this;
@@ -23,6 +25,7 @@ export class Generator {
   take(blocks: number): number {
     const at = this.offset;
     this.offset += blocks;
+    if (recording !== null) recording.took(this, at, blocks);
     return at;
   }
 

@@ -7,6 +7,7 @@ import { debugLevel, startDebug } from './debug.ts';
 import { DeviceError, FathomError, IndexError, ValueError } from './errors.ts';
 import type { Machine } from './machine.ts';
 import { Pool, type Storage } from './pool.ts';
+import { recording } from './recording.ts';
 
 const WORDS = 65536; // room for the instructions of one execute call
 
@@ -163,14 +164,34 @@ function execute(what: string, count: number): number {
 /** Executes the instruction of `length` words at the start of the buffer. */
 export function run(what: string, length: number): void {
   I[1] = length;
+  if (recording !== null) recording.executing(what, 1, I);
   const code = execute(what, 1);
   if (code !== 0) throw kernelError(what, code);
 }
 
 /** Executes `count` instructions that follow one another in the buffer. */
 export function runMany(what: string, count: number): void {
+  if (recording !== null) recording.executing(what, count, I);
   const code = execute(what, count);
   if (code !== 0) throw kernelError(what, code);
+}
+
+/** Executes `count` instructions at an address in device memory; `names` tells them apart in profiles and errors. */
+export function runAt(address: number, count: number, names: readonly string[]): void {
+  if (observer === null) {
+    const code = machine.execute(address, count);
+    if (code !== 0) throw kernelError('compiled function', code);
+    return;
+  }
+  let at = address;
+  for (let k = 0; k < count; k++) {
+    const words = new Float64Array(machine.buffer(), at, 64 <= (machine.buffer().byteLength - at) / 8 ? 64 : 2);
+    const begin = platform.now();
+    const code = machine.execute(at, 1);
+    observer(names[k], begin, platform.now(), words);
+    if (code !== 0) throw kernelError(names[k], code);
+    at += words[1] * 8;
+  }
 }
 
 export const instructionWords = WORDS;
@@ -188,6 +209,10 @@ export function storeWords(words: readonly number[]): number {
   storage.retain();
   new Float64Array(machine.buffer(), storage.address, words.length).set(words);
   permanent.push(storage);
+  stored.set(storage.address, Float64Array.from(words));
   return storage.address;
 }
+const stored = new Map<number, Float64Array>();
+/** What storeWords put at an address, or undefined. */
+export const storedWords = (address: number): Float64Array | undefined => stored.get(address);
 const permanent: Storage[] = [];

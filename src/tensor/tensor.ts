@@ -6,6 +6,7 @@ import { GradError, ValueError } from '../runtime/errors.ts';
 import { track } from '../runtime/memory.ts';
 import type { Storage } from '../runtime/pool.ts';
 import { device as deviceName } from '../runtime/runtime.ts';
+import { recording } from '../runtime/recording.ts';
 import type { DType } from './dtype.ts';
 import { dtypeSize, isFloating } from './dtype.ts';
 import type { TensorMethods } from './methods.ts';
@@ -90,7 +91,9 @@ export class Tensor {
       throw new ValueError(
         `a tensor of shape [${this.shape.join(', ')}] was used after it was released by scope() or dispose(); return it from the scope to keep it`,
       );
-    return a + this.offset * dtypeSize[this.dtype];
+    const offset = this.offset * dtypeSize[this.dtype];
+    if (recording !== null) recording.addressed(this.storage, offset);
+    return a + offset;
   }
 
   /** True when the elements lie densely in row-major order. */
@@ -144,11 +147,13 @@ export class Tensor {
 
   /** The accumulated gradient, or null. */
   get grad(): Tensor | null {
+    if (recording !== null) recording.gradient(this, true);
     this.#gradSeen = true;
     return this.#grad;
   }
 
   set grad(g: Tensor | null) {
+    if (recording !== null) recording.gradient(this, false);
     this.#gradSeen = g !== null;
     this.#grad = g;
     if (g !== null) g.kept = true;
@@ -156,20 +161,28 @@ export class Tensor {
 
   /** The gradient for the framework's own use: reading it does not count as a user holding it. */
   get gradInternal(): Tensor | null {
+    if (recording !== null) recording.gradient(this, true);
     return this.#grad;
   }
 
   set gradInternal(g: Tensor | null) {
+    if (recording !== null) recording.gradient(this, false);
     this.#grad = g;
     if (g !== null) g.kept = true;
   }
 
   /** Forgets the gradient; its memory is released at once when no user code has seen it. */
   clearGrad(): void {
+    if (recording !== null) recording.gradient(this, false);
     const g = this.#grad;
     this.#grad = null;
     if (g !== null && !this.#gradSeen) g.dispose();
     this.#gradSeen = false;
+  }
+
+  /** True when user code may hold the gradient. */
+  get gradSeen(): boolean {
+    return this.#gradSeen;
   }
 
   /** Marks the gradient as seen by user code. */

@@ -1,6 +1,7 @@
 // Schedules made of schedules: one after another, or all at once.
 
 import { ValueError } from '../../runtime/errors.ts';
+import { recording } from '../../runtime/recording.ts';
 import {
   dataOf,
   LRScheduler,
@@ -67,6 +68,7 @@ export class SequentialLR implements Stepping {
 
   /** Goes to the next epoch. */
   step(): void {
+    if (recording !== null) recording.refuse('a learning-rate schedule steps');
     this.lastEpoch++;
     const turn = this.milestones.filter((m) => m <= this.lastEpoch).length;
     const s = this.#schedulers[turn];
@@ -113,6 +115,7 @@ export class ChainedScheduler implements Stepping {
 
   /** Steps all schedules. */
   step(): void {
+    if (recording !== null) recording.refuse('a learning-rate schedule steps');
     for (const s of this.#schedulers) s.step();
     this.lastLr = this.optimizer.paramGroups.map((g) => g.lr);
   }

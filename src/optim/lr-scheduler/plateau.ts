@@ -1,6 +1,7 @@
 // A schedule that follows a measure of success: it lowers the rate when the measure has stopped improving.
 
 import { ValueError } from '../../runtime/errors.ts';
+import { recording } from '../../runtime/recording.ts';
 import { dataOf, perGroup, restoreData, type Scheduled, type SchedulerState, wholeNumber } from './scheduler.ts';
 
 export interface PlateauOptions {
@@ -80,6 +81,7 @@ export class ReduceLROnPlateau {
 
   /** Takes the measure of an epoch, a number. */
   step(measure: number): void {
+    if (recording !== null) recording.refuse('a learning-rate schedule steps');
     if (typeof measure !== 'number')
       throw new ValueError('ReduceLROnPlateau: step needs the measure as a number; await item() of a tensor first');
     this.lastEpoch++;

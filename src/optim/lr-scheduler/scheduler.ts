@@ -1,6 +1,7 @@
 // What all learning-rate schedules share. A schedule writes the rates of the optimizer's groups when it is made (epoch 0) and after each step.
 
 import { ValueError } from '../../runtime/errors.ts';
+import { recording } from '../../runtime/recording.ts';
 
 /** What a schedule needs of a parameter group. */
 export interface ScheduledGroup {
@@ -114,6 +115,7 @@ export abstract class LRScheduler implements Stepping {
 
   /** Goes to the next epoch: call it after the optimizer's steps of an epoch (or after each step, for schedules that count steps). */
   step(): void {
+    if (recording !== null) recording.refuse('a learning-rate schedule steps');
     this.lastEpoch++;
     this.write((i, lr) => this.rate(i, lr));
   }
