@@ -9,7 +9,15 @@ const F = nn.functional;
 type Recurrent = (x: ft.Tensor) => ft.Tensor;
 
 /** A character model over one-hot inputs: batch n, T steps, h hidden units, a vocabulary of 28. */
-function languageModel(rnn: Recurrent, parameters: ft.Tensor[], options: WorkloadOptions = {}, n = 1024, T = 32, h = 32, vocabulary = 28): Step {
+function languageModel(
+  rnn: Recurrent,
+  parameters: ft.Tensor[],
+  options: WorkloadOptions = {},
+  n = 1024,
+  T = 32,
+  h = 32,
+  vocabulary = 28,
+): Step {
   const x = ft.randint(0, vocabulary, [n, T]);
   const y = ft.randint(0, vocabulary, [n, T]);
   const head = new nn.Linear(h, vocabulary);

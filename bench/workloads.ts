@@ -22,7 +22,12 @@ const basic: Workloads = {
   },
   softmax_reg: (options) => classifier(new nn.Sequential(new nn.Flatten(), new nn.Linear(784, 10)), images(256, 1, 28), 0.1, options),
   mlp: (options) =>
-    classifier(new nn.Sequential(new nn.Flatten(), new nn.Linear(784, 256), new nn.ReLU(), new nn.Linear(256, 10)), images(256, 1, 28), 0.1, options),
+    classifier(
+      new nn.Sequential(new nn.Flatten(), new nn.Linear(784, 256), new nn.ReLU(), new nn.Linear(256, 10)),
+      images(256, 1, 28),
+      0.1,
+      options,
+    ),
   lenet: (options) =>
     classifier(
       new nn.Sequential(

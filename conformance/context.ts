@@ -3,6 +3,7 @@
 import { type Adapter, type Call, Unavailable } from './adapter/index.ts';
 import type { Case, Group, Json, JsonObject } from './cases.ts';
 import { compareGradient, compareValue, type Difference, hostOf, type Tolerance } from './compare.ts';
+import type { Execution } from './compiled.ts';
 import type { Decoder } from './decode.ts';
 import { ft, type Tensor } from './library.ts';
 import { CaseFileError, type HostArray } from './tensors.ts';
@@ -12,6 +13,7 @@ export interface Context {
   readonly group: Group;
   /** Common factor on the tolerances for a device whose elementary functions are less exact. */
   readonly factor: number;
+  readonly execution: Execution;
 }
 
 /** Calls an op by PyTorch's name. */

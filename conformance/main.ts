@@ -4,16 +4,18 @@
 import { parseArgs } from 'node:util';
 import { createAdapter } from './adapter/index.ts';
 import { groupNames, readGroup } from './cases.ts';
+import { CompiledExecution } from './compiled.ts';
 import { ft, library } from './library.ts';
 import { Report } from './report.ts';
 import { runGroup, supportedDTypes } from './run-group.ts';
 import { CaseFileError } from './tensors.ts';
 
-const usage = `npm run golden -- --dir DIR [--backend NAME] [--group G[,G]] [--only TEXT] [--json] [--verbose] [--max N]
+const usage = `npm run golden -- --dir DIR [--backend NAME] [--group G[,G]] [--only TEXT] [--compiled] [--json] [--verbose] [--max N]
 
   --dir      folder of golden cases (or the folder above it)
   --backend  device: ${ft.deviceNames.join(', ')} (default: wasm)
   --group    only these groups, by name, separated by commas
+  --compiled run every computation through compile: recorded on copies, replayed on the case's tensors
   --only     only cases whose id contains TEXT
   --json     one JSON object in place of the table
   --verbose  every failing case, not only the first
@@ -27,6 +29,7 @@ function main(): number {
       group: { type: 'string', multiple: true },
       only: { type: 'string' },
       json: { type: 'boolean', default: false },
+      compiled: { type: 'boolean', default: false },
       verbose: { type: 'boolean', default: false },
       max: { type: 'string', default: '20' },
       help: { type: 'boolean', short: 'h', default: false },
@@ -43,16 +46,27 @@ function main(): number {
   const adapter = createAdapter(library);
   const dtypes = supportedDTypes();
   const report = new Report();
+  const execution = values.compiled ? new CompiledExecution() : undefined;
   const begin = performance.now();
   const names = values.group?.flatMap((g) => g.split(',')) ?? groupNames(values.dir);
   for (const name of names) {
     const group = readGroup(values.dir, name);
-    runGroup(group, { adapter, report, only: values.only, dtypes, backend: values.backend });
+    runGroup(group, {
+      adapter,
+      report,
+      only: values.only,
+      dtypes,
+      backend: values.backend,
+      ...(execution === undefined ? {} : { execution }),
+    });
   }
   if (report.totals.total === 0) throw new CaseFileError(`no case matches${values.only === undefined ? '' : ` --only ${values.only}`}`);
   const seconds = (performance.now() - begin) / 1000;
   if (values.json) console.log(JSON.stringify({ backend: ft.device(), seconds: Number(seconds.toFixed(2)), ...report.toJSON() }));
-  else console.log(`${report.text(values.verbose ? Number.POSITIVE_INFINITY : max)}\n\n${ft.device()}, ${seconds.toFixed(1)} s`);
+  else
+    console.log(
+      `${report.text(values.verbose ? Number.POSITIVE_INFINITY : max)}\n\n${execution === undefined ? '' : `${execution.text()}\n\n`}${ft.device()}, ${seconds.toFixed(1)} s`,
+    );
   return report.totals.failed > 0 ? 1 : 0;
 }
 

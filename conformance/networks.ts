@@ -184,7 +184,7 @@ export function runNetwork(ctx: Context, c: Case): Difference | null {
     ]),
   );
   leaves.set('args.0', decoder.leaves.get('args.0') ?? args[0]);
-  const results = build(new Net(ctx, state, c.train ?? true, config), args);
+  const results = ctx.execution.run({ state, args }, (v) => build(new Net(ctx, v.state, c.train ?? true, config), v.args));
   const d = compareResults(
     results,
     (c.out ?? []).map((v) => decoder.expected(v)),

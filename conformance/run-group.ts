@@ -3,6 +3,7 @@
 import { allDTypes } from '../src/tensor/dtype.ts';
 import type { Adapter } from './adapter/index.ts';
 import type { Group } from './cases.ts';
+import { type Execution, eager } from './compiled.ts';
 import { dtypesOf } from './decode.ts';
 import { ft } from './library.ts';
 import type { Report } from './report.ts';
@@ -16,6 +17,8 @@ export interface RunOptions {
   /** dtypes of the device; cases that use another one are skipped. */
   readonly dtypes?: ReadonlySet<string>;
   readonly backend?: string;
+  /** How the computations run; eagerly unless given. */
+  readonly execution?: Execution;
 }
 
 /** Common factor on all tolerances of a device, where its elementary functions are less exact than a CPU's. */
@@ -35,7 +38,7 @@ export function supportedDTypes(): Set<string> {
   );
 }
 
-export function runGroup(group: Group, { adapter, report, only, dtypes, backend = 'wasm' }: RunOptions): void {
+export function runGroup(group: Group, { adapter, report, only, dtypes, backend = 'wasm', execution = eager }: RunOptions): void {
   const factor = toleranceFactor[backend] ?? 1;
   for (const c of group.cases) {
     if (only !== undefined && !c.id.includes(only)) continue;
@@ -45,7 +48,7 @@ export function runGroup(group: Group, { adapter, report, only, dtypes, backend 
       report.add(
         group.name,
         c,
-        ft.scope(() => runCase({ adapter, group, factor }, c)),
+        ft.scope(() => runCase({ adapter, group, factor, execution }, c)),
       );
   }
 }

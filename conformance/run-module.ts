@@ -34,7 +34,8 @@ export function runModule(ctx: Context, c: Case): Difference | null {
   net.loadStateDict(decoder.named(c.state ?? {}, 'state') as Record<string, Tensor>);
   net.train(c.train ?? true);
   const call = { args: decoder.list(c.args ?? [], 'args'), kwargs: decoder.named(c.kwargs ?? {}, 'kwargs') };
-  const results = flattenResult(net(...ctx.adapter.forwardArguments(c.op, call)));
+  const load = (): void => void net.loadStateDict(decoder.named(c.state ?? {}, 'state') as Record<string, Tensor>);
+  const results = flattenResult(ctx.execution.run(ctx.adapter.forwardArguments(c.op, call), (list) => net(...list), load));
   if (c.error !== undefined) return null;
   const leaves = new Map(decoder.leaves);
   for (const [name, p] of net.namedParameters()) leaves.set(`param.${name}`, p);

@@ -94,6 +94,7 @@ export function runOptimizer(ctx: Context, c: Case): Difference | null {
   const f = c.function === undefined ? null : functions[c.function];
   if (f === undefined) throw new CaseFileError(`unknown function '${c.function}'`);
   const sequences = (c.grad_seq ?? []).map((v) => decoder.expected(v) as HostArray);
+  const step = ctx.execution.stepper(() => void opt.step());
   for (let s = 0; s < steps; s++) {
     if (f !== null) {
       const [x] = params;
@@ -107,7 +108,7 @@ export function runOptimizer(ctx: Context, c: Case): Difference | null {
       params.forEach((p, i) => {
         p.grad = sliceOf(sequences[i], s);
       });
-      opt.step();
+      step();
     }
     params.forEach((p, i) => {
       history[i].push(hostOf(p));
@@ -138,7 +139,12 @@ export function runClip(ctx: Context, c: Case): Difference | null {
   });
   const args = decoder.list(c.args ?? [], 'args').map((v) => unmark(v, false, ctx.adapter.lib));
   const options = optionsOf(decoder.named(c.kwargs ?? {}, 'kwargs'), ctx.adapter.lib);
-  const norm = clip(params, ...args, ...(Object.keys(options).length > 0 ? [options] : []));
+  const before = params.map((p) => ft.clone(p.grad as Tensor));
+  const again = (): void =>
+    params.forEach((p, i) => {
+      p.grad = ft.clone(before[i]);
+    });
+  const norm = ctx.execution.run(null, () => clip(params, ...args, ...(Object.keys(options).length > 0 ? [options] : [])), again);
   const grads = params.map((p) => p.grad);
   const want = (c.out ?? []).map((v) => decoder.expected(v));
   // The norm may be a 0-d tensor as in PyTorch, or a number.

@@ -177,14 +177,19 @@ export function runProgram(ctx: Context, c: Case): Difference | null {
   const tol = toleranceOf(c, ctx.factor);
   const decoder = new Decoder(ctx.group.name, ctx.group.tensors);
   const machine = new Machine(ctx, c, decoder);
-  const env: Environment = new Map();
-  for (const [name, v] of Object.entries(c.inputs ?? {})) env.set(name, unmark(decoder.value(v, name), false, ctx.adapter.lib));
-  for (const name of c.requires_grad ?? []) (env.get(name) as Tensor).requiresGrad = true;
-  machine.run(c.program ?? [], env);
-  if (c.backward !== undefined) (env.get(c.backward) as Tensor).backward();
+  const inputs = Object.fromEntries(
+    Object.entries(c.inputs ?? {}).map(([name, v]) => [name, unmark(decoder.value(v, name), false, ctx.adapter.lib)]),
+  );
+  for (const name of c.requires_grad ?? []) (inputs[name] as Tensor).requiresGrad = true;
+  const observed = ctx.execution.run(inputs, (values) => {
+    const env: Environment = new Map(Object.entries(values));
+    machine.run(c.program ?? [], env);
+    if (c.backward !== undefined) (env.get(c.backward) as Tensor).backward();
+    return c.error !== undefined ? {} : Object.fromEntries(Object.keys(c.expect ?? {}).map((name) => [name, observe(name, env)]));
+  });
   if (c.error !== undefined) return null;
   for (const [name, v] of Object.entries(c.expect ?? {})) {
-    const { got, gradient } = observe(name, env);
+    const { got, gradient } = observed[name];
     const want = decoder.expected(v);
     const one = Array.isArray(got) && got.length === 1 && !Array.isArray(want) ? got[0] : got;
     // A gradient that must be missing has to be null; otherwise null stands for zeros only where PyTorch has zeros.
@@ -202,9 +207,17 @@ export function runTransform(ctx: Context, c: Case): Difference | null {
   const machine = new Machine(ctx, c, decoder);
   if (c.fn === undefined) throw new CaseFileError("a transform needs 'fn'");
   const fn = machine.closure(c.fn);
-  const args = decoder.list(c.args ?? [], 'args');
-  const v = decoder.list(c.v ?? [], 'v');
   const kwargs = unmark(decoder.named(c.kwargs ?? {}, 'kwargs'), false, ctx.adapter.lib) as Record<string, unknown>;
+  const given = { args: decoder.list(c.args ?? [], 'args'), v: decoder.list(c.v ?? [], 'v') };
+  const result = ctx.execution.run(given, ({ args, v }) => applyTransform(ctx, c, fn, args, v, kwargs));
+  return compareResults(
+    flattenResult(result),
+    (c.out ?? []).map((x) => decoder.expected(x)),
+    tol,
+  );
+}
+
+function applyTransform(ctx: Context, c: Case, fn: Fn, args: unknown[], v: unknown[], kwargs: Record<string, unknown>): unknown {
   let result: unknown;
   if (c.op.startsWith('autograd.functional.')) {
     const f = need(ctx.adapter.lib, c.op, c.op);
@@ -232,9 +245,5 @@ export function runTransform(ctx: Context, c: Case): Difference | null {
       result = (g as Fn)(...args);
     }
   }
-  return compareResults(
-    flattenResult(result),
-    (c.out ?? []).map((x) => decoder.expected(x)),
-    tol,
-  );
+  return result;
 }

@@ -28,11 +28,10 @@ class Slot {
 /** Where a generator stood when a run began. */
 export type Positions = ReadonlyMap<Generator, number>;
 
-/** Programs of a plan, stored once. */
-export class ProgramStore {
+/** Programs of a part, each stored once. */
+class Programs {
   readonly #at = new Map<string, number>();
-  readonly #words: number[] = [];
-  #storage: Storage | null = null;
+  readonly words: number[] = [];
 
   /** The place of a program, counted in words. */
   place(words: ArrayLike<number>): number {
@@ -40,25 +39,20 @@ export class ProgramStore {
     const key = list.join();
     let at = this.#at.get(key);
     if (at === undefined) {
-      at = this.#words.length;
-      this.#words.push(...list);
+      at = this.words.length;
+      this.words.push(...list);
       this.#at.set(key, at);
     }
     return at;
   }
+}
 
-  /** Writes everything to the device; gives the address of word 0. */
-  store(): number {
-    if (this.#storage !== null) return this.#storage.address;
-    this.#storage = pool.allocate(Math.max(this.#words.length, 1) * 8);
-    this.#storage.retain();
-    new Float64Array(machine.buffer(), this.#storage.address, this.#words.length).set(this.#words);
-    return this.#storage.address;
-  }
-
-  release(): void {
-    this.#storage?.release();
-  }
+/** Words in memory of the device, for as long as the plan lives. */
+function stored(words: readonly number[]): Storage {
+  const storage = pool.allocate(Math.max(words.length, 1) * 8);
+  storage.retain();
+  new Float64Array(machine.buffer(), storage.address, words.length).set(words);
+  return storage;
 }
 
 /** One part of a plan as words on the device. */
@@ -66,6 +60,7 @@ export class Code {
   readonly #count: number;
   readonly #names: string[];
   readonly #storage: Storage;
+  readonly #programs: Storage;
   #words: Float64Array;
   #memory: ArrayBufferLike;
   readonly #slots = new Map<Buffer, Slot>();
@@ -73,7 +68,8 @@ export class Code {
   readonly #random: { at: number; generator: Generator; ahead: number }[] = [];
   readonly #rewriting: { at: number; rewriting: Rewriting }[] = [];
 
-  constructor(list: readonly Instruction[], memory: MemoryPlan, programs: ProgramStore) {
+  constructor(list: readonly Instruction[], memory: MemoryPlan) {
+    const programs = new Programs();
     const words: number[] = [];
     const wanted: { at: number; place: number }[] = [];
     for (const i of list) {
@@ -86,21 +82,20 @@ export class Code {
       for (const r of i.refs) {
         const place = memory.places.get(r.buffer);
         if (place !== undefined) this.#arena(place.arena).add(base + r.word, place.offset + r.offset);
-        else if (r.buffer.kind === 'fixed' || r.buffer.kind === 'constant') words[base + r.word] = (r.buffer.storage as Storage).address + r.offset;
+        else if (r.buffer.kind === 'fixed' || r.buffer.kind === 'constant')
+          words[base + r.word] = (r.buffer.storage as Storage).address + r.offset;
         else this.#slot(r.buffer).add(base + r.word, r.offset);
       }
       if (i.random !== null) this.#random.push({ at: base + i.random.word, generator: i.random.generator, ahead: i.random.ahead });
       if (i.rewriting !== null) this.#rewriting.push({ at: base, rewriting: i.rewriting });
     }
-    const first = programs.store();
-    for (const { at, place } of wanted) words[at] = first + place * 8;
+    this.#programs = stored(programs.words);
+    for (const { at, place } of wanted) words[at] = this.#programs.address + place * 8;
     this.#count = list.length;
     this.#names = list.map((i) => i.name);
-    this.#storage = pool.allocate(Math.max(words.length, 1) * 8);
-    this.#storage.retain();
+    this.#storage = stored(words);
     this.#memory = machine.buffer();
     this.#words = new Float64Array(this.#memory, this.#storage.address, words.length);
-    this.#words.set(words);
   }
 
   #slot(buffer: Buffer): Slot {
@@ -153,6 +148,7 @@ export class Code {
   }
 
   release(): void {
+    this.#programs.release();
     this.#storage.release();
   }
 }

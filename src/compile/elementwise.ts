@@ -1,6 +1,6 @@
 // EWISE and REDUCE instructions taken apart into operands over an iteration space and a scalar program, and put together again.
 
-import { dtypeSize, type DType } from '../tensor/dtype.ts';
+import { type DType, dtypeSize } from '../tensor/dtype.ts';
 import { coalesce } from '../tensor/shape.ts';
 import type { Buffer, Instruction, Ref } from './graph.ts';
 
@@ -166,10 +166,7 @@ export function makeReduction(
   for (const s of r.strides) words.push(...s);
   words.push(...constants);
   words[1] = words.length;
-  const refs = [
-    ...i.refs.filter((ref) => ref.word === 9 || ref.word === 11),
-    ...ins.map((o, n) => refOf(o, shape, 13 + 2 * n, 'read')),
-  ];
+  const refs = [...i.refs.filter((ref) => ref.word === 9 || ref.word === 11), ...ins.map((o, n) => refOf(o, shape, 13 + 2 * n, 'read'))];
   return { name: i.name, words, refs, program: { word: 2, words: program, address: 0 }, random: null, rewriting: null, parts };
 }
 

@@ -84,7 +84,7 @@ export function mergeEpilogues(list: readonly Instruction[], barrier: number): {
     if (from.buffer.kind !== 'temp' || from.dtype !== e.compute || e.outs[0].dtype !== e.compute) return;
     const all = uses.of(from.buffer);
     const numel = e.shape.reduce((a, b) => a * b, 1);
-    if (all.length !== 2 || all[1].at !== at || all[0].at >= at || (all[0].at < barrier) !== (at < barrier)) return;
+    if (all.length !== 2 || all[1].at !== at || all[0].at >= at || all[0].at < barrier !== at < barrier) return;
     const product = out[all[0].at];
     const w = product.words;
     const [outWord, biasWord, actWord] = w[0] === MATMUL ? [12, 16, 17] : w[0] === CONV ? [21, 22, 23] : [0, 0, 0];
@@ -98,8 +98,7 @@ export function mergeEpilogues(list: readonly Instruction[], barrier: number): {
     // the result must be free from the product on, and the bias be there already
     for (let k = all[0].at + 1; k < at; k++) {
       if (gone.has(k)) continue;
-      for (const r of out[k].refs)
-        if (overlap(r, dst) || (biasRef !== null && writes(r.access) && overlap(r, biasRef))) return;
+      for (const r of out[k].refs) if (overlap(r, dst) || (biasRef !== null && writes(r.access) && overlap(r, biasRef))) return;
     }
     if (product.refs.some((r) => r.word !== outWord && reads(r.access) && overlap(r, dst))) return;
     const words = [...w];
@@ -112,7 +111,12 @@ export function mergeEpilogues(list: readonly Instruction[], barrier: number): {
       refs.push({ ...biasRef, word: biasWord, lo: 0, hi: biasRef.hi });
     }
     words[actWord] = tail.activation;
-    out[all[0].at] = { ...product, words, refs, parts: [...(product.parts.length > 0 ? product.parts : [product.name]), ...(i.parts.length > 0 ? i.parts : [i.name])] };
+    out[all[0].at] = {
+      ...product,
+      words,
+      refs,
+      parts: [...(product.parts.length > 0 ? product.parts : [product.name]), ...(i.parts.length > 0 ? i.parts : [i.name])],
+    };
     gone.add(at);
   });
   let moved = barrier;

@@ -146,7 +146,9 @@ class Fuser {
     const list = this.#known.get(o.buffer);
     if (list === undefined) return null;
     const { lo, hi } = spanOf(o, shape);
-    const found = list.find(({ ref, dtype }) => dtype === o.dtype && ref.offset + ref.lo <= o.offset + lo && o.offset + hi <= ref.offset + ref.hi);
+    const found = list.find(
+      ({ ref, dtype }) => dtype === o.dtype && ref.offset + ref.lo <= o.offset + lo && o.offset + hi <= ref.offset + ref.hi,
+    );
     return found === undefined ? null : asStored(found.value, o.dtype);
   }
 
@@ -280,7 +282,12 @@ class Fuser {
   /** Lets a reduction compute what it reduces. False when it stays as it is. */
   #reduction(at: number, i: Instruction, r: Reduction): boolean {
     const conflicts = this.#conflicts(i.refs);
-    const source = conflicts.find((g) => g.compute === r.compute && numelOf(g.shape) === numelOf(r.shape) && r.ins.some((o) => g.written.some((p) => p.ref.buffer === o.buffer)));
+    const source = conflicts.find(
+      (g) =>
+        g.compute === r.compute &&
+        numelOf(g.shape) === numelOf(r.shape) &&
+        r.ins.some((o) => g.written.some((p) => p.ref.buffer === o.buffer)),
+    );
     if (source === undefined) return false;
     const space = this.#align(source, r);
     if (space === null) return false;

@@ -1,8 +1,8 @@
 // What a recording is made of: buffers, and instructions whose addresses are places in buffers.
 
-import type { Rewriting } from '../runtime/recording.ts';
-import type { Generator } from '../runtime/random.ts';
 import type { Storage } from '../runtime/pool.ts';
+import type { Generator } from '../runtime/random.ts';
+import type { Rewriting } from '../runtime/recording.ts';
 import type { DType } from '../tensor/dtype.ts';
 import type { Shape } from '../tensor/shape.ts';
 import type { Access } from './operands.ts';

@@ -1,4 +1,4 @@
 // The face of compilation: functions as recorded programs.
 
-export { type CompileOptions, type Compiled, compile } from './compile.ts';
+export { type Compiled, type CompileOptions, compile } from './compile.ts';
 export { CompileError } from './recorder.ts';

@@ -77,7 +77,11 @@ export function planMemory(list: readonly Instruction[], barrier: number): Memor
   const of: Record<ArenaName, Life[]> = { saved: [], first: [], second: [] };
   for (const life of lives.values()) of[life.first >= barrier ? 'second' : life.last < barrier ? 'first' : 'saved'].push(life);
   const places = new Map<Buffer, Placement>();
-  const sizes = { saved: pack(of.saved, places, 'saved'), first: pack(of.first, places, 'first'), second: pack(of.second, places, 'second') };
+  const sizes = {
+    saved: pack(of.saved, places, 'saved'),
+    first: pack(of.first, places, 'first'),
+    second: pack(of.second, places, 'second'),
+  };
   let unshared = 0;
   for (const { buffer } of lives.values()) unshared += roundUp(buffer.bytes);
   return { places, sizes, unshared };

@@ -52,7 +52,8 @@ export class Row {
   /** A whole number from `least` to `most`. */
   int(word: number, least = 0, most = Number.MAX_SAFE_INTEGER): number {
     const v = this.w[word];
-    if (!(Number.isInteger(v) && v >= least && v <= most)) this.fail(`word ${word} is ${v}; a whole number from ${least} to ${most} was expected`);
+    if (!(Number.isInteger(v) && v >= least && v <= most))
+      this.fail(`word ${word} is ${v}; a whole number from ${least} to ${most} was expected`);
     return v;
   }
 
@@ -214,7 +215,7 @@ function pool(backward: boolean): RowOf {
     const [OH, OW] = r.ints(15, 2);
     const [x, y] = [r.product(planes, H, W), r.product(planes, OH, OW)];
     r.int(20, 0, 1);
-    r.int(21);
+    r.strides(21, 1);
     r.dense(17, backward ? 'write' : 'read', x, size);
     r.dense(18, backward ? 'read' : 'write', y, size);
     if (kind === 0) r.dense(19, backward ? 'read' : 'write', y, 4, !backward);

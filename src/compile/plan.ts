@@ -1,15 +1,16 @@
 // A plan: a recording after fusion and memory planning, as code that runs in one call.
 
-import { edgeOf, GradNode, type Vjp, attach } from '../autograd/node.ts';
 import { isGradEnabled } from '../autograd/mode.ts';
+import { attach, edgeOf, GradNode, type Vjp } from '../autograd/node.ts';
 import { copy, dense, empty, fill } from '../ops/raw.ts';
 import { GradError } from '../runtime/errors.ts';
 import type { Storage } from '../runtime/pool.ts';
 import type { Generator } from '../runtime/random.ts';
 import { pool } from '../runtime/runtime.ts';
 import { dtypeSize } from '../tensor/dtype.ts';
+import { sameShape } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
-import { Code, type Positions, ProgramStore } from './code.ts';
+import { Code, type Positions } from './code.ts';
 import { mergeEpilogues } from './epilogue.ts';
 import { fuse } from './fuse.ts';
 import { type Buffer, type Instruction, reads, type TensorSpec, writes } from './graph.ts';
@@ -33,17 +34,19 @@ interface Call {
   readonly positions: Positions;
 }
 
+let mark = 0;
+
 export class Plan {
   readonly trace: Trace;
   readonly instructions: readonly Instruction[];
   readonly barrier: number;
   readonly memory: MemoryPlan;
-  readonly #programs = new ProgramStore();
   readonly #forward: Code;
   readonly #backward: Code | null;
   /** Memory outside of the plan that a run changes: of arguments (by number) and of others. */
   readonly #changes: readonly Storage[];
   readonly #changedInputs: readonly number[];
+  readonly #changed: ReadonlySet<Buffer>;
   readonly #fixed: ReadonlyMap<Storage, Buffer>;
   readonly #outputs: readonly Buffer[];
   readonly #held: Storage[] = [];
@@ -63,9 +66,10 @@ export class Plan {
     this.barrier = barrier;
     this.memory = planMemory(instructions, barrier);
     const [first, second] = [instructions.slice(0, barrier), instructions.slice(barrier)];
-    this.#forward = new Code(first, this.memory, this.#programs);
-    this.#backward = trace.joint === null ? null : new Code(second, this.memory, this.#programs);
+    this.#forward = new Code(first, this.memory);
+    this.#backward = trace.joint === null ? null : new Code(second, this.memory);
     const changed = buffersWhere(first, writes);
+    this.#changed = changed;
     this.#changes = [...changed].filter((b) => b.kind === 'fixed').map(storageOf);
     this.#changedInputs = trace.inputs.flatMap((i, k) => (i.leader === k && changed.has(i.buffer) ? [k] : []));
     const used = new Set(instructions.flatMap((i) => i.refs.map((r) => r.buffer)));
@@ -106,10 +110,28 @@ export class Plan {
       if (leader !== spec.leader) return false;
       if (leader !== k && found[k].offset - found[leader].offset !== elements(spec) - elements(trace.inputs[leader])) return false;
     }
+    mark++;
+    for (const t of found) t.storage.mark = mark;
     for (const e of trace.exits) {
       if (!e.use.reads) continue;
       const now = (e.argument >= 0 ? found[e.argument] : e.use.leaf).gradInternal;
-      if (e.use.before === null ? now !== null : now === null || now.storage !== e.use.before.storage) return false;
+      const { entry } = e.use;
+      if (entry === null || now === null) {
+        if (entry !== now) return false;
+        continue;
+      }
+      // a gradient that is there already: in memory of its own, like the one that was there
+      const { storage } = now;
+      if (entry.buffer.kind === 'input' ? storage.mark === mark || this.#fixed.has(storage) : this.#fixed.get(storage) !== entry.buffer)
+        return false;
+      storage.mark = mark;
+      if (
+        now.offset !== elements(entry) ||
+        now.dtype !== entry.dtype ||
+        !sameShape(now.shape, entry.shape) ||
+        !sameShape(now.strides, entry.strides)
+      )
+        return false;
     }
     for (const check of trace.guards) if (!check()) return false;
     this.#found = found;
@@ -170,6 +192,13 @@ export class Plan {
     for (const e of trace.exits)
       if (typeof e.after === 'object' && e.after.buffer.kind === 'kept')
         storages.set(e.after.buffer, this.#keptStorage(e.after.buffer, this.#leaf(e, tensors), e.argument >= 0));
+    for (const e of trace.exits) {
+      const { entry } = e.use;
+      const now = entry === null ? null : this.#leaf(e, tensors).gradInternal;
+      if (entry === null || now === null || entry.buffer.kind !== 'input') continue;
+      storages.set(entry.buffer, now.storage);
+      if (this.#changed.has(entry.buffer)) now.storage.version++;
+    }
     const positions = new Map<Generator, number>();
     for (const g of trace.generators.keys()) positions.set(g, g.offset);
     const call: Call = { tensors, storages, saved: this.#arena('saved'), positions };
@@ -276,11 +305,11 @@ export class Plan {
     });
   }
 
-  /** Gives the memory back that the plan holds. */
+  /** Gives the memory back that the plan holds; results that can still be differentiated need it, then the collector does it. */
   release(): void {
+    if (this.trace.joint !== null) return;
     for (const s of this.#held.splice(0)) s.release();
     this.#forward.release();
     this.#backward?.release();
-    this.#programs.release();
   }
 }

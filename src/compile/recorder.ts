@@ -5,8 +5,9 @@ import type { Storage } from '../runtime/pool.ts';
 import type { Generator } from '../runtime/random.ts';
 import type { Recording, Rewriting } from '../runtime/recording.ts';
 import { machine, storedWords } from '../runtime/runtime.ts';
+import { dtypeSize } from '../tensor/dtype.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { type Buffer, type Instruction, type ProgramRef, type RandomWords, type Ref, reads, writes } from './graph.ts';
+import { type Buffer, type Instruction, type ProgramRef, type RandomWords, type Ref, reads, type TensorSpec, writes } from './graph.ts';
 import { visitOperands } from './operands-more.ts';
 
 /** A function cannot be compiled: it does something that a recording cannot hold. The message says what, and what to do. */
@@ -20,6 +21,8 @@ export interface GradientUse {
   /** The function looked at the gradient that it found. */
   readonly reads: boolean;
   readonly before: Tensor | null;
+  /** Where the gradient that it found lies. */
+  readonly entry: TensorSpec | null;
 }
 
 interface Place {
@@ -98,6 +101,7 @@ export class Recorder implements Recording {
   settle(): void {
     for (const buffer of this.#pending) {
       const s = buffer.storage as Storage;
+      if (s.address < 0) continue; // released before anybody used it
       this.uploads.push({ buffer, at: this.instructions.length, bytes: new Uint8Array(machine.buffer(), s.address, buffer.bytes).slice() });
     }
     this.#pending.clear();
@@ -195,8 +199,26 @@ export class Recorder implements Recording {
 
   gradient(leaf: Tensor, reads: boolean): void {
     if (this.gradients.has(leaf)) return;
-    this.gradients.set(leaf, { leaf, reads, before: null }); // first: looking below comes back here
-    this.gradients.set(leaf, { leaf, reads, before: leaf.gradInternal });
+    this.gradients.set(leaf, { leaf, reads, before: null, entry: null }); // first: looking below comes back here
+    const before = leaf.gradInternal;
+    let entry: TensorSpec | null = null;
+    if (reads && before !== null) {
+      this.bufferOf(before.storage, 'input');
+      entry = this.specOf(before);
+    }
+    this.gradients.set(leaf, { leaf, reads, before, entry });
+  }
+
+  changesGraph(storage: Storage): void {
+    if (this.bufferOf(storage).kind !== 'temp')
+      throw new CompileError(
+        'compile: the function changes a tensor from outside in place while gradients are recorded; clone it first, or change it inside noGrad()',
+      );
+  }
+
+  /** Where a tensor lies. */
+  specOf(t: Tensor): TensorSpec {
+    return { buffer: this.bufferOf(t.storage), shape: t.shape, strides: t.strides, offset: t.offset * dtypeSize[t.dtype], dtype: t.dtype };
   }
 
   guard(key: object, check: () => boolean): void {
@@ -209,6 +231,19 @@ export class Recorder implements Recording {
 
   refuse(reason: string): never {
     throw new CompileError(`compile: ${reason}; do that outside of the compiled function`);
+  }
+
+  /** The position now, to come back to. */
+  mark(): { instructions: number; uploads: number } {
+    this.settle();
+    return { instructions: this.instructions.length, uploads: this.uploads.length };
+  }
+
+  /** Forgets what was recorded since. */
+  rewind(to: { instructions: number; uploads: number }): void {
+    this.#pending.clear();
+    this.instructions.length = to.instructions;
+    this.uploads.length = to.uploads;
   }
 
   /** At the end: nothing may have been drawn on the host alone. */

@@ -3,15 +3,16 @@
 import { frontier } from '../autograd/checkpoint.ts';
 import { type Pending, sweep } from '../autograd/engine.ts';
 import { isGradEnabled } from '../autograd/mode.ts';
-import { type Edge, edgeOf, sequenceNow } from '../autograd/node.ts';
+import { type Edge, edgeOf, GradNode, sequenceNow } from '../autograd/node.ts';
 import { copy, empty, fill, identity } from '../ops/raw.ts';
+import { GradError } from '../runtime/errors.ts';
 import type { Storage } from '../runtime/pool.ts';
 import type { Generator } from '../runtime/random.ts';
 import { setRecording } from '../runtime/recording.ts';
 import { machine, pool } from '../runtime/runtime.ts';
 import { dtypeSize } from '../tensor/dtype.ts';
-import { sameShape } from '../tensor/shape.ts';
-import { Tensor } from '../tensor/tensor.ts';
+import { sameShape, show } from '../tensor/shape.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import { makeElementwise } from './elementwise.ts';
 import type { Buffer, Instruction, TensorSpec } from './graph.ts';
 import { CompileError, type GradientUse, Recorder } from './recorder.ts';
@@ -71,14 +72,6 @@ export interface Trace {
   readonly spent: string | null;
 }
 
-const specOf = (r: Recorder, t: Tensor): TensorSpec => ({
-  buffer: r.bufferOf(t.storage),
-  shape: t.shape,
-  strides: t.strides,
-  offset: t.offset * dtypeSize[t.dtype],
-  dtype: t.dtype,
-});
-
 /** Runs `part` with the recorder listening. */
 function listen<T>(r: Recorder, part: () => T): T {
   const before = setRecording(r);
@@ -90,7 +83,13 @@ function listen<T>(r: Recorder, part: () => T): T {
 }
 
 /** Records the backward pass of the results: gradients at everything that they depend on. */
-function recordBackward(r: Recorder, tensors: readonly Tensor[], differentiable: readonly number[], inputs: readonly Tensor[], since: number): Joint {
+function recordBackward(
+  r: Recorder,
+  tensors: readonly Tensor[],
+  differentiable: readonly number[],
+  inputs: readonly Tensor[],
+  since: number,
+): Joint {
   const roots = differentiable.map((k) => tensors[k]);
   const edges = frontier(roots, since);
   const cotangents = roots.map((t) => {
@@ -102,7 +101,7 @@ function recordBackward(r: Recorder, tensors: readonly Tensor[], differentiable:
   const own = r.buffers.length; // buffers from here on belong to the backward pass
   const starts = cotangents.map((grad): Pending => ({ grad, owned: false }));
   const grads = listen(r, () => {
-    const list = sweep(roots.map(edgeOf), starts, { retainGraph: true }, edges, Math.max(since, 1));
+    const list = sweep(roots.map(edgeOf), starts, { retainGraph: true }, edges, since);
     return list.map((g) => {
       if (g === null) return null;
       const k = cotangents.findIndex((c) => c.storage === g.storage);
@@ -113,14 +112,21 @@ function recordBackward(r: Recorder, tensors: readonly Tensor[], differentiable:
   });
   const inputEdges = inputs.map((t) => (t.requiresGrad ? edgeOf(t) : null));
   return {
-    outputs: differentiable.map((result, i) => ({ result, cotangent: specOf(r, cotangents[i]) })),
+    outputs: differentiable.map((result, i) => ({ result, cotangent: r.specOf(cotangents[i]) })),
     targets: edges.map((e): Target => {
       const argument = inputEdges.findIndex((x) => x !== null && x.node === e.node && x.leaf === e.leaf && x.nr === e.nr);
       if (argument >= 0) return { argument };
       return e.leaf !== null ? { leaf: e.leaf } : { edge: e };
     }),
-    gradients: grads.map((g) => (g === null ? null : typeof g === 'number' ? { cotangent: g } : { spec: specOf(r, g) })),
+    gradients: grads.map((g) => (g === null ? null : typeof g === 'number' ? { cotangent: g } : { spec: r.specOf(g) })),
   };
+}
+
+/** New memory with these bytes. */
+function holding(bytes: Uint8Array): Storage {
+  const storage = pool.allocate(bytes.length);
+  new Uint8Array(machine.buffer(), storage.address, bytes.length).set(bytes);
+  return storage;
 }
 
 /** Turns what the host wrote into constants, or into copies of constants where instructions write the same buffer. */
@@ -136,12 +142,11 @@ function placeUploads(r: Recorder, barrier: number, fresh: ReadonlySet<Buffer>):
       for (const k of writers) if (list[k]?.refs.every((x) => x.buffer === buffer || x.access === 'read')) list[k] = null;
       if (list.every((i) => !i?.refs.some((x) => x.buffer === buffer && x.access !== 'read'))) {
         buffer.kind = 'constant';
+        buffer.storage = holding(bytes);
         continue;
       }
     }
-    const storage = pool.allocate(bytes.length);
-    new Uint8Array(machine.buffer(), storage.address, bytes.length).set(bytes);
-    const constant = r.bufferOf(storage, 'constant');
+    const constant = r.bufferOf(holding(bytes), 'constant');
     const operand = (b: Buffer) => ({ buffer: b, offset: 0, dtype: 4, strides: [1] });
     const program = identity();
     const made = makeElementwise('constant', [], 0, [bytes.length], [operand(buffer)], [operand(constant)], [0, 1, 0], []);
@@ -164,12 +169,20 @@ export function trace<A extends unknown[], R>(fn: (...args: A) => R, args: A): {
   const inputs: Tensor[] = [];
   const specs = args.map((a) => describe(a, inputs));
   for (const t of inputs) r.bufferOf(t.storage, 'input');
-  const inputSpecs = inputs.map((t): InputSpec => ({ ...specOf(r, t), leader: inputs.findIndex((o) => o.storage === t.storage) }));
+  const inputSpecs = inputs.map((t): InputSpec => ({ ...r.specOf(t), leader: inputs.findIndex((o) => o.storage === t.storage) }));
   const gradMode = isGradEnabled();
+  if (sequenceNow() === 0) new GradNode('first', [], [], () => []); // a sweep of a part must begin above 0
   const since = sequenceNow();
   const result = listen(r, () => fn(...args));
   if (result instanceof Promise)
     throw new CompileError('compile: the function is async; await data outside and compile the synchronous part of the step');
+  inputs.forEach((t, k) => {
+    const was = inputSpecs[k];
+    if (!sameShape(t.shape, was.shape) || !sameShape(t.strides, was.strides) || t.offset * dtypeSize[t.dtype] !== was.offset)
+      throw new CompileError(
+        `compile: the function changes the shape of an argument in place, from ${show(was.shape)} to ${show(t.shape)}; use the form that makes a new tensor`,
+      );
+  });
   const ends = new Map([...r.generators].map(([g, start]) => [g, g.offset - start.offset]));
   r.settle();
   let barrier = r.instructions.length;
@@ -179,9 +192,22 @@ export function trace<A extends unknown[], R>(fn: (...args: A) => R, args: A): {
     const node = t.currentNode();
     return gradMode && node !== null && node.sequence >= since && !node.done ? [k] : [];
   });
-  const joint = differentiable.length > 0 ? recordBackward(r, tensors, differentiable, inputs, since) : null;
+  let joint: Joint | null = null;
+  if (differentiable.length > 0) {
+    const mark = r.mark();
+    try {
+      joint = recordBackward(r, tensors, differentiable, inputs, since);
+    } catch (e) {
+      // a backward inside of the function has used the graph up: the results have no history for others either
+      if (!(e instanceof GradError)) throw e;
+      r.rewind(mark);
+    }
+  }
   r.finish();
 
+  const entries = [...r.gradients.values()].flatMap((u) => (u.entry === null ? [] : [u.entry.buffer]));
+  if (new Set(entries).size < entries.length || entries.some((b) => inputSpecs.some((i) => i.buffer === b)))
+    r.once('gradients share memory with each other or with an argument');
   const exits = [...r.gradients.values()].flatMap((use): GradientExit[] => {
     const leafBuffer = r.bufferOf(use.leaf.storage);
     if (leafBuffer.kind === 'temp') return []; // made by the function
@@ -189,19 +215,22 @@ export function trace<A extends unknown[], R>(fn: (...args: A) => R, args: A): {
     const after = use.leaf.gradInternal;
     if (after === null) return [{ use, argument, after: 'none' }];
     if (after === use.before) return [{ use, argument, after: 'unchanged' }];
-    const spec = specOf(r, after);
-    if (after.requiresGrad || spec.buffer.kind === 'input') r.once('the gradient of a leaf is a differentiable tensor or an argument');
+    const spec = r.specOf(after);
+    if (after.requiresGrad || inputSpecs.some((i) => i.buffer === spec.buffer))
+      r.once('the gradient of a leaf is a differentiable tensor or an argument');
+    if (use.entry !== null && spec.buffer.kind !== 'temp') r.once('the gradient of a leaf becomes one that is there already');
     return [{ use, argument, after: spec }];
   });
+  if (r.buffers.some((b) => b.kind === 'fixed' && storageOf(b).address < 0)) r.once('the function released a tensor from outside');
   const fresh = new Set<Buffer>();
-  const results = tensors.map((t, k): ResultTensor => {
+  const results = tensors.map((t): ResultTensor => {
     const index = inputs.indexOf(t);
     if (index >= 0) return { from: 'argument', index };
-    const spec = specOf(r, t);
+    const spec = r.specOf(t);
     if (spec.buffer.kind === 'fixed' && t.isLeaf && (t.kept || t.requiresGrad)) return { from: 'same', tensor: t };
     if (spec.buffer.kind === 'temp') fresh.add(spec.buffer);
     const base = spec.buffer.kind === 'input' ? inputs.findIndex((o) => o.storage === t.storage) : -1;
-    return { from: 'memory', spec, requiresGrad: t.requiresGrad && !differentiable.includes(k) && t.isLeaf, base };
+    return { from: 'memory', spec, requiresGrad: t.requiresGrad && t.isLeaf, base };
   });
   for (const g of joint?.gradients ?? []) if (g !== null && 'spec' in g) fresh.add(g.spec.buffer);
   for (const b of fresh) b.kind = 'output';

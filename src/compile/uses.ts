@@ -29,7 +29,8 @@ export class Uses {
   readLater(place: Ref, from: number): boolean {
     if (place.buffer.kind !== 'temp') return true;
     const list = this.of(place.buffer);
-    for (let k = list.length - 1; k >= 0 && list[k].at >= from; k--) if (reads(list[k].ref.access) && overlap(list[k].ref, place)) return true;
+    for (let k = list.length - 1; k >= 0 && list[k].at >= from; k--)
+      if (reads(list[k].ref.access) && overlap(list[k].ref, place)) return true;
     return false;
   }
 

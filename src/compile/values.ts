@@ -70,7 +70,11 @@ export function showSpec(spec: ArgumentSpec): string {
     case 'tensor':
       return `${spec.dtype} ${show(spec.shape)}${spec.requiresGrad ? ' with gradient' : ''}`;
     case 'value':
-      return typeof spec.value === 'function' || typeof spec.value === 'object' ? (spec.value === null ? 'null' : 'this object') : String(spec.value);
+      return typeof spec.value === 'function' || typeof spec.value === 'object'
+        ? spec.value === null
+          ? 'null'
+          : 'this object'
+        : String(spec.value);
     case 'array':
       return `[${spec.items.map(showSpec).join(', ')}]`;
     case 'object':

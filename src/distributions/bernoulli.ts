@@ -8,7 +8,7 @@ import { amax, amin, sum } from '../ops/reduce.ts';
 import * as s from '../ops/scalar.ts';
 import { reshape } from '../ops/view.ts';
 import { ValueError } from '../runtime/errors.ts';
-import { mayCheckValues } from '../runtime/recording.ts';
+import { checkingValues } from '../runtime/recording.ts';
 import type { Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { boolean, type Constraint, integerInterval, nonnegative, nonnegativeInteger, real, unitInterval } from './constraints.ts';
@@ -107,7 +107,7 @@ const geometric = new Family({
 export class Geometric extends Trials {
   constructor({ probs, logits, ...options }: ProbsOrLogits) {
     super(oneOf('Geometric', { probs, logits }), geometric, options);
-    if (this.validateArgs && mayCheckValues() && this.probs.numel > 0 && !(itemSync(amin(this.probs.detach())) > 0))
+    if (this.validateArgs && this.probs.numel > 0 && !(checkingValues(() => itemSync(amin(this.probs.detach()))) > 0))
       throw new ValueError('Geometric: probs must be above 0; a trial that never succeeds has no first success');
   }
   protected get family(): Family {

@@ -5,8 +5,8 @@ import { full } from '../ops/create.ts';
 import { dataSync } from '../ops/read.ts';
 import { expand } from '../ops/view.ts';
 import { FathomError, ShapeError, ValueError } from '../runtime/errors.ts';
-import { mayCheckValues } from '../runtime/recording.ts';
 import type { Generator } from '../runtime/random.ts';
+import { checkingValues } from '../runtime/recording.ts';
 import { type DType, isFloating } from '../tensor/dtype.ts';
 import { broadcastShapes, checkSizes, type Shape, sameShape, show } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
@@ -193,8 +193,8 @@ export const expandTo = (t: Tensor, shape: Shape): Tensor => (sameShape(t.shape,
 
 /** Throws a ValueError that shows the first value outside of the constraint. */
 function requireThat(what: string, constraint: Constraint, t: Tensor): void {
-  if (t.numel === 0 || !mayCheckValues()) return;
-  noGrad(() => {
+  if (t.numel === 0) return;
+  const check = (): void => {
     const ok = dataSync(constraint.check(t).contiguous()) as Uint8Array;
     const at = ok.indexOf(0);
     if (at < 0) return;
@@ -203,5 +203,6 @@ function requireThat(what: string, constraint: Constraint, t: Tensor): void {
     throw new ValueError(
       `${what} must be ${constraint.name}; a tensor of shape ${show(t.shape)} has${found === '' ? ' another value' : found}${place}`,
     );
-  });
+  };
+  checkingValues(() => noGrad(check));
 }

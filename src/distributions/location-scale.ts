@@ -4,7 +4,7 @@ import { itemSync } from '../ops/read.ts';
 import { all } from '../ops/reduce.ts';
 import * as s from '../ops/scalar.ts';
 import { ValueError } from '../runtime/errors.ts';
-import { mayCheckValues } from '../runtime/recording.ts';
+import { checkingValues } from '../runtime/recording.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { type Constraint, interval, nonnegative, positive, real } from './constraints.ts';
 import type { DistributionOptions, Parameter } from './distribution.ts';
@@ -146,7 +146,7 @@ const uniform = new Family({
 export class Uniform extends Univariate {
   constructor(low: Parameter, high: Parameter, options?: DistributionOptions) {
     super({ low, high }, uniform, options);
-    if (this.validateArgs && mayCheckValues() && itemSync(all(this.low.lt(this.high))) === 0)
+    if (this.validateArgs && checkingValues(() => itemSync(all(this.low.lt(this.high)))) === 0)
       throw new ValueError('Uniform: low must be below high everywhere');
   }
   protected get family(): Family {

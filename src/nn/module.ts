@@ -84,8 +84,7 @@ export abstract class Module<In extends unknown[] = [Tensor], Out = Tensor> exte
     const own = [...this.ownParameters(), ...this.ownBuffers()].map(([name, t]) => ({ name, t, storage: t.storage, on: t.requiresGrad }));
     return () => {
       if (this.training !== training) return false;
-      for (const { name, t, storage, on } of own)
-        if (fields[name] !== t || t.storage !== storage || t.requiresGrad !== on) return false;
+      for (const { name, t, storage, on } of own) if (fields[name] !== t || t.storage !== storage || t.requiresGrad !== on) return false;
       return true;
     };
   }

@@ -3,8 +3,8 @@
 import { noGrad } from '../autograd/mode.ts';
 import { mustRecord, record } from '../autograd/node.ts';
 import { DTypeError, IndexError, ShapeError, ValueError } from '../runtime/errors.ts';
-import { mayCheckValues } from '../runtime/recording.ts';
 import { composed } from '../runtime/memory.ts';
+import { checkingValues } from '../runtime/recording.ts';
 import { isFloating } from '../tensor/dtype.ts';
 import { sameShape, show } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -46,8 +46,8 @@ function naming<T>(name: string, index: Tensor, rows: number, fn: () => T): T {
   try {
     return fn();
   } catch (e) {
-    if (!(e instanceof IndexError) || !mayCheckValues()) throw e;
-    const bad = numbersSync(index).find((v) => v < 0 || v >= rows);
+    if (!(e instanceof IndexError)) throw e;
+    const bad = checkingValues(() => numbersSync(index)).find((v) => v < 0 || v >= rows);
     throw new IndexError(`${name}: the index holds ${bad}, but the table has ${rows} row(s); use 0 to ${rows - 1}`);
   }
 }

@@ -2,7 +2,7 @@
 
 import { mustRecord, record } from '../autograd/node.ts';
 import { DTypeError, IndexError, ShapeError, ValueError } from '../runtime/errors.ts';
-import { mayCheckValues } from '../runtime/recording.ts';
+import { checkingValues } from '../runtime/recording.ts';
 import { isFloating } from '../tensor/dtype.ts';
 import { broadcastShapes, normalizeDim, type Shape, sameShape, show } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
@@ -24,9 +24,9 @@ export function checkIndex(name: string, index: Tensor): Tensor {
 
 /** The positions of gather and scatter count from 0: IndexError for a negative one, which would be taken for a distance from the end. */
 function refuseNegative(name: string, index: Tensor, x: Tensor, d: number): void {
-  if (index.numel === 0 || !mayCheckValues()) return;
+  if (index.numel === 0) return;
   const all = index.shape.map((_, i) => i);
-  const low = itemSync(reduceRaw(name, 'min', index, all, false, index.dtype));
+  const low = checkingValues(() => itemSync(reduceRaw(name, 'min', index, all, false, index.dtype)));
   if (low < 0)
     throw new IndexError(`${name}: index ${low} is negative; along dim ${d} of x, shape ${show(x.shape)}, positions count from 0`);
 }

@@ -6,6 +6,7 @@ import { type GradOps, gradOps } from '../autograd/engine.ts';
 import { isGradEnabled } from '../autograd/mode.ts';
 import { attach, GradNode, mustRecord, record, type Vjp, viewSupport } from '../autograd/node.ts';
 import { GradError } from '../runtime/errors.ts';
+import { recording } from '../runtime/recording.ts';
 import { contiguousStrides, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { InPlaceRecorder } from './elementwise-apply.ts';
@@ -45,6 +46,7 @@ export const changeInPlace: InPlaceRecorder = (name, self, inputs, prepare) => {
     self.storage.version++;
     return;
   }
+  if (recording !== null) recording.changesGraph(self.storage);
   const { run, gradient } = prepare();
   const { saved, vjp } = gradient();
   const base = self.base;

@@ -2,8 +2,8 @@
 
 import { noGrad } from '../autograd/mode.ts';
 import { DTypeError, ShapeError, ValueError } from '../runtime/errors.ts';
-import { mayCheckValues } from '../runtime/recording.ts';
 import { composed } from '../runtime/memory.ts';
+import { checkingValues } from '../runtime/recording.ts';
 import { isFloating } from '../tensor/dtype.ts';
 import { broadcastShapes, sameShape, show } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -142,16 +142,17 @@ const negative = lt(x, 0);
 /** Whether a condition holds for any element; one number is read back. */
 const anyOf = (name: string, condition: Expr, t: Tensor): boolean =>
   t.numel > 0 &&
-  mayCheckValues() &&
-  itemSync(
-    reduceExpr(
-      name,
-      'any',
-      condition,
-      [t],
-      t.shape.map((_, i) => i),
-      false,
-      'bool',
+  checkingValues(() =>
+    itemSync(
+      reduceExpr(
+        name,
+        'any',
+        condition,
+        [t],
+        t.shape.map((_, i) => i),
+        false,
+        'bool',
+      ),
     ),
   ) !== 0;
 
@@ -169,7 +170,7 @@ export function binaryCrossEntropy(prediction: Tensor, target: Tensor, { reducti
     checkPair(name, prediction, target);
     if (anyOf(name, noProbability, prediction))
       throw new ValueError(
-        `${name}: the prediction holds ${numbersSync(prediction).find((v) => !(v >= 0 && v <= 1))}; probabilities lie between 0 and 1, use binaryCrossEntropyWithLogits for logits`,
+        `${name}: the prediction holds ${checkingValues(() => numbersSync(prediction)).find((v) => !(v >= 0 && v <= 1))}; probabilities lie between 0 and 1, use binaryCrossEntropyWithLogits for logits`,
       );
     const terms = apply(bce, [prediction, target]);
     return reduceLoss(name, weight === null ? terms : apply(times, [terms, weight]), reduction);

@@ -2,8 +2,8 @@
 
 import { mustRecord, record } from '../autograd/node.ts';
 import { DTypeError, IndexError, ShapeError, ValueError } from '../runtime/errors.ts';
-import { mayCheckValues } from '../runtime/recording.ts';
 import { composed } from '../runtime/memory.ts';
+import { checkingValues } from '../runtime/recording.ts';
 import { show } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { to } from './cast.ts';
@@ -105,8 +105,8 @@ export function oneHot(x: Tensor, { numClasses = -1 }: { numClasses?: number } =
     if (numClasses <= 0) throw new ValueError('oneHot: an empty tensor does not tell the number of classes; give numClasses');
     return empty([...x.shape, numClasses], 'int64');
   }
-  if (numClasses !== -1 && !mayCheckValues()) return to(eq(unsqueeze(x, -1), arange(numClasses)), 'int64');
-  const [least, most] = [itemSync(amin(x)), itemSync(amax(x))];
+  const ends = (): [number, number] => [itemSync(amin(x)), itemSync(amax(x))];
+  const [least, most] = numClasses === -1 ? ends() : checkingValues(ends);
   if (least < 0) throw new IndexError(`oneHot: the class ${least} is negative; classes count from 0`);
   if (numClasses !== -1 && most >= numClasses)
     throw new IndexError(`oneHot: the class ${most} is out of range for ${numClasses} classes; use 0 to ${numClasses - 1}`);

@@ -3,8 +3,8 @@
 import { isGradEnabled, noGrad } from '../autograd/mode.ts';
 import { mustRecord, record } from '../autograd/node.ts';
 import { DTypeError, GradError, ShapeError, ValueError } from '../runtime/errors.ts';
-import { mayCheckValues } from '../runtime/recording.ts';
 import { type Generator, HostRandom } from '../runtime/random.ts';
+import { checkingValues } from '../runtime/recording.ts';
 import { computeTypeOf, isFloating } from '../tensor/dtype.ts';
 import { broadcastShapes, type Shape, show } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
@@ -55,8 +55,7 @@ export function normal(
 
 /** Throws a ValueError unless all values are at least 0. */
 function checkAtLeastZero(what: string, x: Tensor | number): void {
-  if (typeof x !== 'number' && !mayCheckValues()) return;
-  const list: ArrayLike<number> = typeof x === 'number' ? [x] : numbersOf(x);
+  const list: ArrayLike<number> = typeof x === 'number' ? [x] : checkingValues(() => numbersOf(x));
   for (let i = 0; i < list.length; i++)
     if (!(list[i] >= 0)) throw new ValueError(`${what} has the value ${list[i]}; all must be at least 0`);
 }
@@ -178,10 +177,11 @@ let stepProgram: Program | null = null;
 /** 1 with probability p (element by element), else 0, in the dtype of `p`. ValueError for probabilities outside of 0 to 1. */
 export function bernoulli(p: Tensor, { generator }: GeneratorOption = {}): Tensor {
   if (!isFloating(p.dtype)) throw new DTypeError(`bernoulli: probabilities must be floating point, got ${p.dtype}`);
-  if (p.numel > 0 && mayCheckValues()) {
-    checkProbability('bernoulli', itemSync(amin(detach(p))));
-    checkProbability('bernoulli', itemSync(amax(detach(p))));
-  }
+  if (p.numel > 0)
+    checkingValues(() => {
+      checkProbability('bernoulli', itemSync(amin(detach(p))));
+      checkProbability('bernoulli', itemSync(amax(detach(p))));
+    });
   const u = empty(p.shape, p.dtype);
   fillRandom(u, 'uniform', 0, 1, generator);
   stepProgram ??= loadProgram([lt(input(0), input(1))], 2);

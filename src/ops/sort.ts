@@ -3,7 +3,7 @@
 
 import { mustRecord, record } from '../autograd/node.ts';
 import { DTypeError, IndexError, ValueError } from '../runtime/errors.ts';
-import { mayCheckValues } from '../runtime/recording.ts';
+import { checkingValues } from '../runtime/recording.ts';
 import { I, run } from '../runtime/runtime.ts';
 import { dtypeCode, isFloating } from '../tensor/dtype.ts';
 import { normalizeDim, numelOf, show } from '../tensor/shape.ts';
@@ -210,7 +210,7 @@ function quantileOf(name: string, x: Tensor, q: number | Tensor, skipNaN: boolea
   if (qs.ndim > 1) throw new ValueError(`${name}: q has shape ${show(qs.shape)}; it must be a number or 1-d`);
   if (qs.dtype !== x.dtype) throw new DTypeError(`${name}: q is ${qs.dtype} and x is ${x.dtype}; cast one of them`);
   if (x.numel === 0) throw new IndexError(`${name}: the tensor of shape ${show(x.shape)} is empty`);
-  const bad = mayCheckValues() ? qs.numbersSync().find((v) => !(v >= 0 && v <= 1)) : undefined;
+  const bad = checkingValues(() => qs.numbersSync()).find((v) => !(v >= 0 && v <= 1));
   if (bad !== undefined) throw new ValueError(`${name}: q ${bad} must be between 0 and 1`);
   const d = dim === null ? 0 : normalizeDim(name, dim, x.ndim);
   // rows: the reduced dimension last

@@ -80,4 +80,5 @@ export const formOf = ({ maximize, weightDecay, decoupledWeightDecay }: DecayOpt
 });
 
 /** The factor of the parameter under a decoupled decay. */
-export const shrinkOf = ({ lr, weightDecay, decoupledWeightDecay }: DecayOptions): number => (decoupledWeightDecay ? 1 - lr * weightDecay : 1);
+export const shrinkOf = ({ lr, weightDecay, decoupledWeightDecay }: DecayOptions): number =>
+  decoupledWeightDecay ? 1 - lr * weightDecay : 1;

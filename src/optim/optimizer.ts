@@ -187,7 +187,9 @@ export function runClosure<T>(closure: () => T): T {
 
 /** Options by what they switch on: flags as they are, numbers by whether they are 0. The learning rate is always on. */
 function switchesOf(options: object): unknown[] {
-  return Object.entries(options).map(([name, v]) => (typeof v === 'boolean' || v === null ? v : typeof v === 'number' && name !== 'lr' ? v !== 0 : true));
+  return Object.entries(options).map(([name, v]) =>
+    typeof v === 'boolean' || v === null ? v : typeof v === 'number' && name !== 'lr' ? v !== 0 : true,
+  );
 }
 
 /** Makes the tensors of a state outlive scopes. */

@@ -33,6 +33,8 @@ export class Storage {
   /** Counts in-place changes, so that backward can tell a stale saved tensor. */
   version = 0;
   refs = 0;
+  /** Scratch of walks that must see each storage once. */
+  mark = 0;
   readonly sizeClass: number;
   /** Held while the block is in use. */
   region: Region | null;

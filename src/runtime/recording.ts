@@ -13,7 +13,7 @@ export interface Rewriting {
 
 /** What a tensor is to a recorder that watches gradients. */
 export interface WithGradient {
-  readonly gradInternal: unknown;
+  readonly gradInternal: object | null;
 }
 
 /** Listens to everything that a function does to device memory. */
@@ -34,6 +34,8 @@ export interface Recording {
   took(generator: Generator, at: number, blocks: number): void;
   /** `.grad` of a leaf is about to be read, or replaced without being read. */
   gradient(leaf: WithGradient, reads: boolean): void;
+  /** A tensor is about to be changed in place in a way that derivatives must know. */
+  changesGraph(storage: Storage): void;
   /** The recording holds only while `check` is true; the first guard of a key counts. */
   guard(key: object, check: () => boolean): void;
   /** Something happened that does not happen again: the recording must not be used. */
@@ -51,5 +53,15 @@ export function setRecording(next: Recording | null): Recording | null {
   return old;
 }
 
-/** Whether values of tensors may be looked at for a check alone: not while recording, where they are those of one run among many. */
-export const mayCheckValues = (): boolean => recording === null;
+/**
+ * Runs a check that looks at values of tensors, and gives what it found. Nothing that it does is recorded: a recorded function checks its values
+ * once, when it is recorded.
+ */
+export function checkingValues<T>(check: () => T): T {
+  const listener = setRecording(null);
+  try {
+    return check();
+  } finally {
+    setRecording(listener);
+  }
+}
