@@ -1,6 +1,7 @@
 // compile: records a function once per kind of arguments, and runs the recordings.
 
 import { anomalyEnabled } from '../autograd/anomaly.ts';
+import { debugEvents } from '../runtime/debug.ts';
 import { recording } from '../runtime/recording.ts';
 import { start } from '../runtime/runtime.ts';
 import { describePlan } from './describe.ts';
@@ -60,7 +61,9 @@ class Cache<A extends unknown[], R> {
     const made = trace(this.#fn, args);
     this.recorded++;
     if (made.trace.spent === null) {
-      this.#plans.unshift(new Plan(made.trace));
+      const plan = new Plan(made.trace);
+      this.#plans.unshift(plan);
+      debugEvents?.note(2, 'compile', describePlan(plan));
       if (this.#plans.length > this.#max) this.#plans.pop()?.release();
     }
     return made.result;

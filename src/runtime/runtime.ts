@@ -185,12 +185,12 @@ export function runAt(address: number, count: number, names: readonly string[]):
   }
   let at = address;
   for (let k = 0; k < count; k++) {
-    const words = new Float64Array(machine.buffer(), at, 64 <= (machine.buffer().byteLength - at) / 8 ? 64 : 2);
+    const [, length] = new Float64Array(machine.buffer(), at, 2);
     const begin = platform.now();
     const code = machine.execute(at, 1);
-    observer(names[k], begin, platform.now(), words);
+    observer(names[k], begin, platform.now(), new Float64Array(machine.buffer(), at, length), 1);
     if (code !== 0) throw kernelError(names[k], code);
-    at += words[1] * 8;
+    at += length * 8;
   }
 }
 
