@@ -9,7 +9,7 @@ import { execFile, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
@@ -105,7 +105,7 @@ function runsHere(family, cxx, folder) {
 function tableSource(variants) {
   const namespace = ({ name }) => `fathom_${name}`;
   const condition = ({ needs }) => (needs.length === 0 ? 'true' : needs.map((f) => `__builtin_cpu_supports("${f}")`).join(' && '));
-  return `#include "${join(root, 'native', 'kernels.h')}"
+  return `#include "../../native/kernels.h"
 ${variants.map((v) => `namespace ${namespace(v)} { extern const KernelTable table; }`).join('\n')}
 const KernelVariant kernel_variants[] = {
 ${variants.map((v) => `  {&${namespace(v)}::table, [] { return bool(${condition(v)}); }},`).join('\n')}
@@ -168,7 +168,10 @@ export async function buildNative({ variants: wanted, sanitize, force = false } 
   const level = sanitize ? '-O1' : '-O3';
   const tasks = [];
   const add = (source, flags, label) => {
-    const object = join(cache, `${label.replace(/\W+/g, '-')}-${hash(version, flags.join(' '), ...[...textsOf(source)].flat())}.o`);
+    const object = join(
+      cache,
+      `${label.replace(/\W+/g, '-')}-${hash(version, flags.join(' '), ...[...textsOf(source)].flatMap(([path, text]) => [relative(root, path), text]))}.o`,
+    );
     tasks.push({ source, flags, label, object });
   };
   for (const variant of variants) {
