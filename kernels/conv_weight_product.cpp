@@ -3,13 +3,14 @@
 // A unit is as many pixels (of a strip of rows, or of several small images) as a packed panel of both operands holds in the first-level cache. The
 // gradient's planes and the shifted input rows are transposed as they are packed; sums stay in the tiles' registers for a whole unit.
 #include "conv_stencil.h"
+#include "transpose.h"
 
 namespace fathom {
 
-// Scratch: staged input, flat columns of one panel, one panel of the input, all panels of the gradient.
+// Scratch: staged input, one panel of it, all panels of the gradient.
 constexpr i64 UNIT_BYTES = 1280;  // pixels of a unit in bytes of one column
-constexpr i64 STAGED = 360 << 10, FLAT = TILE_COLS<f32> * (UNIT_BYTES + 2 * VBYTES), PANEL = TILE_COLS<f32> * UNIT_BYTES, GRAD = 512 << 10;
-static_assert(STAGED + FLAT + PANEL + GRAD + 4096 <= SCRATCH_BYTES, "scratch is too small");
+constexpr i64 STAGED = 360 << 10, PANEL = TILE_COLS<f32> * (UNIT_BYTES + 16), GRAD = 512 << 10;
+static_assert(STAGED + PANEL + GRAD + 4096 <= SCRATCH_BYTES, "scratch is too small");
 constexpr i64 MOST_COLUMNS = 576;
 
 template <class T> struct ProductPlan {
@@ -64,30 +65,27 @@ template <class T> static NOINLINE T sum_of(const T* p, i64 n) {
   return sum + hsum(V(a + b));
 }
 
-// Columns k … k + width - 1 of a unit, a panel of [pixel][TILE_COLS].
+// Columns k … k + width - 1 of a unit, a panel of [pixel][TILE_COLS]. Columns beyond repeat the last.
 template <class T>
-static INLINE void pack_columns(const ProductPlan<T>& p, T* panel, T* flat, const T* input, const T* planes, i64 k, i64 width, i64 images, i64 rows,
-                                i64 cols) {
-  constexpr i64 NR = TILE_COLS<T>;
-  const i64 pixels = images * rows * cols;
-  if (p.bare) {
-    const i64 plane = p.c.H * p.c.W, runs = cols == p.c.W ? 1 : rows, length = cols == p.c.W ? rows * cols : cols;
+static INLINE void pack_columns(const ProductPlan<T>& p, T* panel, const T* input, const T* planes, i64 k, i64 width, i64 images, i64 rows, i64 cols) {
+  constexpr i64 NR = TILE_COLS<T>, L = LANES<T>;
+  const i64 plane = p.c.H * p.c.W, pitch = p.bare ? p.c.W : p.shape.pitch, image = p.bare ? p.c.Cin * plane : p.shape.image;
+  const i64 runs = cols == pitch ? 1 : rows, length = cols == pitch ? rows * cols : cols;
+  for (i64 j = 0; j < NR; j += L) {
+    const T* column[L];
+    for (i64 i = 0; i < L; i++) {
+      const i64 at = k + min_of(j + i, width - 1);
+      column[i] = p.bare ? planes + at * plane : input + p.offset[at];
+    }
+    T* to = panel + j;
     for (i64 n = 0; n < images; n++)
-      for (i64 t = 0; t < runs; t++, panel += length * NR)
-        pack_lines(panel, NR, planes + n * p.c.Cin * plane + k * plane + t * p.c.W, plane, i64(1), width, length);
-    return;
-  }
-  const i64 pitch = round_up(pixels, LANES<T>) + LANES<T>;
-  for (i64 j = 0; j < width; j++) {
-    T* to = flat + j * pitch;
-    const T* from = input + p.offset[k + j];
-    for (i64 n = 0; n < images; n++)
-      for (i64 t = 0; t < rows; t++, to += cols) {
-        const T* row = from + n * p.shape.image + t * p.shape.pitch;
-        for (i64 i = 0; i < cols; i += LANES<T>) store(to + i, load<Vec<T>>(row + i));  // up to a vector more: the next row's place
+      for (i64 t = 0; t < runs; t++, to += length * NR) {
+        const T* row[L];
+        for (i64 i = 0; i < L; i++) row[i] = column[i] + n * image + t * pitch;
+        if (p.bare) transpose_rows<false>(to, NR, row, length);
+        else transpose_rows<true>(to, NR, row, length);
       }
   }
-  pack_lines(panel, NR, flat, pitch, i64(1), width, pixels);
 }
 
 // Units [begin, end) for one block of weights: dw (and dbias) are written, not added to.
@@ -97,9 +95,8 @@ static NOINLINE void product_block(const ProductPlan<T>& p, T* dw, T* dbias, i64
   const Conv& c = p.c;
   u8* memory = static_cast<u8*>(thread_scratch());
   T* input = reinterpret_cast<T*>(memory);
-  T* flat = reinterpret_cast<T*>(memory + STAGED);
-  T* panel = reinterpret_cast<T*>(memory + STAGED + FLAT);
-  T* grad = reinterpret_cast<T*>(memory + STAGED + FLAT + PANEL);
+  T* panel = reinterpret_cast<T*>(memory + STAGED);
+  T* grad = reinterpret_cast<T*>(memory + STAGED + PANEL);
   alignas(64) T edge[TILE_ROWS * NR];
   const i64 C = c.in_group(), K = C * p.kernel, channels = min_of(p.channels, C - c0), columns = channels * p.kernel;
   const i64 M = min_of(p.block_m, c.out_group() - m0), first = group * c.out_group() + m0;
@@ -120,7 +117,10 @@ static NOINLINE void product_block(const ProductPlan<T>& p, T* dw, T* dbias, i64
       for (i64 n = 0; n < images; n++)
         for (i64 t = 0; t < runs; t++, to += length * height) {
           const T* from = p.dy + ((n0 + n) * c.Cout + first + m) * out_plane + (t0 + t) * c.OW + u0;
-          pack_lines(to, height, from, out_plane, i64(1), height, length);
+          const T* row[round_up(TILE_ROWS, LANES<T>)];
+          for (i64 i = 0; i < round_up(TILE_ROWS, LANES<T>); i++) row[i] = from + min_of(i, height - 1) * out_plane;
+          // The last rows first: what they write beyond the height belongs to the next pixel.
+          for (i64 i = (height - 1) / LANES<T> * LANES<T>; i >= 0; i -= LANES<T>) transpose_rows<false>(to + i, height, row + i, length);
           if (sums)
             for (i64 i = 0; i < height; i++) dbias[first + m + i] += sum_of(from + i * out_plane, length);
         }
@@ -128,7 +128,7 @@ static NOINLINE void product_block(const ProductPlan<T>& p, T* dw, T* dbias, i64
     const i32 depth = static_cast<i32>(pixels), add = unit > begin;
     for (i64 k = 0; k < columns; k += NR) {
       const i64 width = min_of(NR, columns - k);
-      pack_columns(p, panel, flat, input, planes, k, width, images, rows, cols);
+      pack_columns(p, panel, input, planes, k, width, images, rows, cols);
       for (i64 m = 0; m < M; m += p.tile) {
         const i64 height = min_of(p.tile, M - m);
         T* out = dw + (first + m) * K + c0 * p.kernel + k;

@@ -5,6 +5,7 @@
 // Transformed inputs of a window of tiles and transformed weights of a window of output channels lie in the workspace as panels that the product's
 // tiles read; every task multiplies the 36 positions of some tiles and channels and transforms the sums back.
 #include "conv_winograd.h"
+#include "transpose.h"
 
 namespace fathom {
 
@@ -101,48 +102,11 @@ static INLINE void output_transform(V m0, V m1, V m2, V m3, V m4, V m5, V* to) {
   to[3] = fma(k(0.421875f), difference1, fma(k(3.375f), difference2, m5));
 }
 
-using Quad = Vec<f32, 4>;
-
-// In each quarter of four lanes: rows become columns.
-template <class V> static INLINE void transpose_quads(V& a, V& b, V& c, V& d) {
-  constexpr int L = lanes_of<V>;
-  V ab, cd, AB, CD;
-  if constexpr (L == 4) {
-    ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), AB = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-    cd = __builtin_shufflevector(c, d, 0, 4, 1, 5), CD = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-    a = __builtin_shufflevector(ab, cd, 0, 1, 4, 5), b = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
-    c = __builtin_shufflevector(AB, CD, 0, 1, 4, 5), d = __builtin_shufflevector(AB, CD, 2, 3, 6, 7);
-  } else if constexpr (L == 8) {
-    ab = __builtin_shufflevector(a, b, 0, 8, 1, 9, 4, 12, 5, 13), AB = __builtin_shufflevector(a, b, 2, 10, 3, 11, 6, 14, 7, 15);
-    cd = __builtin_shufflevector(c, d, 0, 8, 1, 9, 4, 12, 5, 13), CD = __builtin_shufflevector(c, d, 2, 10, 3, 11, 6, 14, 7, 15);
-    a = __builtin_shufflevector(ab, cd, 0, 1, 8, 9, 4, 5, 12, 13), b = __builtin_shufflevector(ab, cd, 2, 3, 10, 11, 6, 7, 14, 15);
-    c = __builtin_shufflevector(AB, CD, 0, 1, 8, 9, 4, 5, 12, 13), d = __builtin_shufflevector(AB, CD, 2, 3, 10, 11, 6, 7, 14, 15);
-  } else {
-    ab = __builtin_shufflevector(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
-    AB = __builtin_shufflevector(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
-    cd = __builtin_shufflevector(c, d, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
-    CD = __builtin_shufflevector(c, d, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
-    a = __builtin_shufflevector(ab, cd, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29);
-    b = __builtin_shufflevector(ab, cd, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
-    c = __builtin_shufflevector(AB, CD, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29);
-    d = __builtin_shufflevector(AB, CD, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
-  }
-}
-
 // Four neighbours each from p, p + 16, …
-template <class V> static INLINE V load_quads(const f32* p) {
-  constexpr int L = lanes_of<V>;
-  const Quad a = load<Quad>(p);
-  if constexpr (L == 4) return bit_cast<V>(a);
-  else {
-    const Quad b = load<Quad>(p + 16);
-    const auto low = __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7);
-    if constexpr (L == 8) return bit_cast<V>(low);
-    else {
-      const auto high = __builtin_shufflevector(load<Quad>(p + 32), load<Quad>(p + 48), 0, 1, 2, 3, 4, 5, 6, 7);
-      return bit_cast<V>(__builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
-    }
-  }
+static INLINE V load_quads(const f32* p) {
+  const f32* from[16];
+  for (int i = 0; i < 4; i++) from[4 * i] = p + 16 * i;
+  return join_quads<V>(from, 0);
 }
 static INLINE void store_quads(f32* p, V v) {
   for (i64 i = 0; i < L / 4; i++) store(p + 16 * i, load<Quad>(reinterpret_cast<const f32*>(&v) + 4 * i));
@@ -184,8 +148,8 @@ static NOINLINE void transform_inputs(const Winograd& s, const WinogradPlan& p, 
       const f32* from = lines + i * line;
       f32* to = phases + i * 6 * pitch + r * p.across;
       for (i64 t = 0; t < p.across; t += L, from += 4 * L, to += L) {
-        V v0 = load_quads<V>(from), v1 = load_quads<V>(from + 4), v2 = load_quads<V>(from + 8), v3 = load_quads<V>(from + 12);
-        V v4 = v1, v5 = v2, v6 = v3, v7 = load_quads<V>(from + 16);
+        V v0 = load_quads(from), v1 = load_quads(from + 4), v2 = load_quads(from + 8), v3 = load_quads(from + 12);
+        V v4 = v1, v5 = v2, v6 = v3, v7 = load_quads(from + 16);
         transpose_quads(v0, v1, v2, v3);
         transpose_quads(v4, v5, v6, v7);
         store(to, v0), store(to + pitch, v1), store(to + 2 * pitch, v2), store(to + 3 * pitch, v3);

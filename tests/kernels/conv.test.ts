@@ -177,30 +177,39 @@ describe('conv', () => {
   });
 
   test('3×3 with stride 1 in a workspace, whose tiles stick out at every side', () => {
+    check({ N: 3, C: 26, H: 13, W: 9, O: 31, K: [3, 3], P: [1, 1], activation: 1 }, 4);
+    check({ N: 9, C: 24, H: 6, W: 7, O: 40, K: [3, 3], P: [0, 2] }, 4);
+    check({ N: 17, C: 33, H: 3, W: 3, O: 27, K: [3, 3], P: [1, 1], bias: false }, 4);
+    check({ N: 1, C: 24, H: 8, W: 35, O: 25, K: [3, 3], P: [2, 0], activation: 2 }, 4);
+  });
+
+  test('the ways with and without a workspace agree, over several windows of tiles and of channels', () => {
     for (const c of [
-      { N: 3, C: 26, H: 13, W: 9, O: 31, K: [3, 3], P: [1, 1], activation: 1 },
-      { N: 9, C: 24, H: 6, W: 7, O: 40, K: [3, 3], P: [0, 2] },
-      { N: 17, C: 33, H: 3, W: 3, O: 27, K: [3, 3], P: [1, 1], bias: false },
-      { N: 1, C: 24, H: 8, W: 75, O: 25, K: [3, 3], P: [2, 0], activation: 2 },
-      { N: 4, C: 340, H: 8, W: 8, O: 24, K: [3, 3], P: [1, 1] },
-      { N: 20, C: 24, H: 24, W: 24, O: 24, K: [3, 3], P: [1, 1] },
-    ] as Case[]) {
-      check(c, 4);
-      const g = geometry(c);
-      const values: Operands = {
-        x: numbers(g.sizes.x, 1),
-        weight: numbers(g.sizes.weight, 2),
-        y: numbers(g.sizes.y, 3),
-        bias: numbers(g.O, 4),
-      };
-      bench.reset();
-      const run = execute(bench, 4, c, values);
-      expect(run.workspace).toBeGreaterThan(0);
-      const y = run.get('y');
-      // without the workspace another way is taken
-      const plain = execute(bench, 4, c, values, true).get('y');
-      expectClose(y, plain, 1e-5 * Math.sqrt(c.C), JSON.stringify(c));
-    }
+      { N: 4, C: 340, H: 8, W: 8, O: 400, K: [3, 3], P: [1, 1] },
+      { N: 20, C: 24, H: 23, W: 22, O: 24, K: [3, 3], P: [1, 1], activation: 3 },
+    ] as Case[])
+      for (const [opcode, name] of [
+        [4, 'y'],
+        [5, 'x'],
+        [6, 'weight'],
+      ] as const) {
+        const g = geometry(c);
+        const values: Operands = {
+          x: numbers(g.sizes.x, 1),
+          weight: numbers(g.sizes.weight, 2),
+          y: numbers(g.sizes.y, 3),
+          bias: numbers(g.O, 4),
+        };
+        bench.reset();
+        const run = execute(bench, opcode, c, values);
+        expect(opcode === 6 || run.workspace > 0).toBe(true);
+        expectClose(
+          run.get(name),
+          execute(bench, opcode, c, values, true).get(name),
+          3e-5 * Math.sqrt(c.C),
+          `${name} ${JSON.stringify(c)}`,
+        );
+      }
   });
 
   test('depthwise and grouped', () => {
