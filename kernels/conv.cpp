@@ -5,14 +5,25 @@ namespace fathom {
 
 // Bytes of the workspace that an instruction wants. Without it the same numbers come slower, and a little different.
 i64 conv_workspace_bytes(const double* w) {
-  Winograd s;
-  return w[0] != 6 && winograd_of(w, w[0] == 5, s) ? winograd_bytes(s) : 0;
+  const bool input_grad = w[0] == 5;
+  const i64 count = w[0] == 6 ? 0 : winograd_count(w, input_grad);
+  i64 bytes = 0;
+  for (i64 i = 0; i < count; i++) {
+    Winograd s;
+    winograd_of(w, input_grad, i, s);
+    bytes = max_of(bytes, winograd_bytes(s));
+  }
+  return bytes;
 }
 
 static bool by_winograd(const double* w, bool input_grad) {
-  Winograd s;
-  if (!winograd_of(w, input_grad, s) || w[24] == 0 || integer(w[25]) < winograd_bytes(s)) return false;
-  run_winograd(s, ptr(w[24]));
+  const i64 bytes = w[24] == 0 ? 0 : conv_workspace_bytes(w);
+  if (bytes == 0 || integer(w[25]) < bytes) return false;
+  for (i64 i = 0; i < winograd_count(w, input_grad); i++) {
+    Winograd s;
+    winograd_of(w, input_grad, i, s);
+    run_winograd(s, ptr(w[24]));
+  }
   return true;
 }
 
@@ -158,13 +169,39 @@ template <class T> static NOINLINE void input_grad(const double* w) {
   }
 }
 
+// A window as large as the input, without padding: one output pixel, so rows of all inputs meet rows of all weights in one matrix product.
+static bool by_product(const double* w, i64 opcode) {
+  const Conv c(w);
+  if (c.groups != 1 || c.PH != 0 || c.PW != 0 || c.OH != 1 || c.OW != 1 || c.KH != c.H || c.KW != c.W || c.DH != 1 || c.DW != 1) return false;
+  if (c.N == 0 || c.Cin == 0 || c.Cout == 0) return false;
+  const double K = double(c.Cin * c.H * c.W), N = double(c.N), M = double(c.Cout), x = w[19], weight = w[20], y = w[21];
+  const double forward[] = {3, 19, w[2], N, M, K, x, K, 1, weight, 1, K, y, M, 0, 0, w[22], w[23], 0};
+  const double input_grad[] = {3, 19, w[2], N, K, M, y, M, 1, weight, K, 1, x, K, 0, 0, 0, 0, 0};
+  const double weight_grad[] = {3, 19, w[2], M, K, N, y, 1, M, x, K, 1, weight, K, 0, 0, 0, 0, 0};
+  op_matmul(opcode == 4 ? forward : opcode == 5 ? input_grad : weight_grad);
+  if (opcode != 6 || w[22] == 0) return true;
+  const auto bias = [&](auto* to, const auto* from) {
+    for (i64 m = 0; m < c.Cout; m++) {
+      to[m] = from[m];
+      for (i64 n = 1; n < c.N; n++) to[m] += from[n * c.Cout + m];
+    }
+  };
+  if (w[2] == F64) bias(ptr<f64>(w[22]), ptr<const f64>(y));
+  else bias(ptr<f32>(w[22]), ptr<const f32>(y));
+  return true;
+}
+
 void op_conv_forward(const double* w) {
-  if (by_winograd(w, false)) return;
+  if (by_product(w, 4) || by_winograd(w, false)) return;
   return w[2] == F64 ? forward<f64>(w) : forward<f32>(w);
 }
 void op_conv_input_grad(const double* w) {
-  if (by_winograd(w, true)) return;
+  if (by_product(w, 5) || by_winograd(w, true)) return;
   return w[2] == F64 ? input_grad<f64>(w) : input_grad<f32>(w);
+}
+void op_conv_weight_grad(const double* w) {
+  if (by_product(w, 6)) return;
+  return w[2] == F64 ? weight_grad<f64>(w) : weight_grad<f32>(w);
 }
 
 }  // namespace fathom

@@ -164,6 +164,10 @@ template <class T> INLINE void add_parts(const T* partial, i64 parts, i64 stride
   });
 }
 
+// CONV_WEIGHT_GRAD of any shape.
+template <class T> void weight_grad(const double* w);
+extern template void weight_grad<f32>(const double*);
+extern template void weight_grad<f64>(const double*);
 // The gradients of weight and bias as a product over pixels, for many output channels. False: beyond what staging can hold.
 template <class T> bool weight_product(const Conv& c, const T* x, T* dw, const T* dy, T* dbias);
 extern template bool weight_product<f32>(const Conv&, const f32*, f32*, const f32*, f32*);

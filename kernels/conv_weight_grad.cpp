@@ -268,7 +268,7 @@ static Tap taps[MOST_TAPS];
 static i32 offsets[MOST_TAPS + 512], column_offsets[MOST_TAPS + 512];
 static i32 row_phase[MOST_TAPS], row_shift[MOST_TAPS], col_phase[MOST_TAPS], col_shift[MOST_TAPS];
 
-template <class T> static NOINLINE void weight_grad(const double* w) {
+template <class T> NOINLINE void weight_grad(const double* w) {
   static WeightGrad<T> s{Conv(w), {}, {}, 0, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, {}};
   s.c = Conv(w);
   const Conv& c = s.c;
@@ -302,7 +302,7 @@ template <class T> static NOINLINE void weight_grad(const double* w) {
   });
   if (!whole) add_parts(partial, p.parts, stride, size, s.dw, s.dbias);
 }
-
-void op_conv_weight_grad(const double* w) { return w[2] == F64 ? weight_grad<f64>(w) : weight_grad<f32>(w); }
+template void weight_grad<f32>(const double*);
+template void weight_grad<f64>(const double*);
 
 }  // namespace fathom

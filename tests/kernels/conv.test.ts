@@ -183,10 +183,22 @@ describe('conv', () => {
     check({ N: 1, C: 24, H: 8, W: 35, O: 25, K: [3, 3], P: [2, 0], activation: 2 }, 4);
   });
 
+  test('4×4 with stride 2 in a workspace, any padding, sizes that leave borders', () => {
+    check({ N: 4, C: 26, H: 16, W: 14, O: 31, K: [4, 4], S: [2, 2], P: [1, 1], activation: 1 }, 4);
+    check({ N: 9, C: 24, H: 13, W: 10, O: 25, K: [4, 4], S: [2, 2], P: [0, 2] }, 4);
+    check({ N: 17, C: 25, H: 8, W: 9, O: 24, K: [4, 4], S: [2, 2], P: [2, 1], bias: false }, 4);
+  });
+
+  test('one output pixel: a plain product', () => {
+    check({ N: 5, C: 7, H: 4, W: 3, O: 6, K: [4, 3], activation: 1 });
+    check({ N: 1, C: 1, H: 2, W: 2, O: 1, K: [2, 2], S: [2, 2], dtype: 'float64' });
+  });
+
   test('the ways with and without a workspace agree, over several windows of tiles and of channels', () => {
     for (const c of [
       { N: 4, C: 340, H: 8, W: 8, O: 400, K: [3, 3], P: [1, 1] },
       { N: 20, C: 24, H: 23, W: 22, O: 24, K: [3, 3], P: [1, 1], activation: 3 },
+      { N: 6, C: 90, H: 33, W: 30, O: 200, K: [4, 4], S: [2, 2], P: [1, 1] },
     ] as Case[])
       for (const [opcode, name] of [
         [4, 'y'],
@@ -255,6 +267,7 @@ describe('conv', () => {
       { N: 20, C: 6, H: 14, W: 14, O: 16, K: [5, 5] },
       { N: 4, C: 64, H: 12, W: 12, O: 96, K: [3, 3], P: [1, 1], S: [2, 2] },
       { N: 4, C: 64, H: 12, W: 12, O: 96, K: [3, 3], P: [1, 1] },
+      { N: 4, C: 64, H: 12, W: 12, O: 96, K: [4, 4], P: [1, 1], S: [2, 2] },
     ] as Case[])
       for (const [opcode, name] of [
         [4, 'y'],
