@@ -177,12 +177,18 @@ template <class T> struct Loss {
   }
 };
 
-// log of the sum of e^x over one row that fills a V.
-template <class V> static INLINE Elem<V> row_lse(const Elem<V>* x, i64 n) {
+// Logs of the sums of e^x over LANES rows that fill a V, or over fewer; their logarithms are taken together.
+template <class V> static INLINE void rows_lse(const Elem<V>* x, i64 n, i64 rows, Elem<V>* lse) {
   using T = Elem<V>;
-  const T top = row_max<V>(x, n);
-  if (top == MINUS_INF<T> || top == -MINUS_INF<T>) return top;  // all impossible, or one certain: no difference of infinities
-  return top + vlog(exp_sum<V>(x, nullptr, n, top));
+  T tops[LANES<T>] = {}, sums[LANES<T>];
+  for (i64 r = 0; r < LANES<T>; r++) sums[r] = 1;
+  for (i64 r = 0; r < rows; r++) {
+    const T top = n > 0 ? row_max<V>(x + r * n, n) : MINUS_INF<T>;
+    tops[r] = top;
+    // all impossible, or one certain: no difference of infinities
+    if (LIKELY(top != MINUS_INF<T> && top != -MINUS_INF<T>)) sums[r] = exp_sum<V>(x + r * n, nullptr, n, top);
+  }
+  store(lse, Vec<T>(load<Vec<T>>(tops) + vlog(load<Vec<T>>(sums))));
 }
 template <class T> static INLINE Vec<T> column_lse(const Columns<T>& c, i64 n) {
   using V = Vec<T>;
@@ -212,39 +218,58 @@ template <class T> static INLINE T position_loss(const Loss<T>& s, const T* x, i
 template <class T> static NOINLINE void cross_entropy_forward(const double* w) {
   constexpr i64 L = LANES<T>;
   const Loss<T> s(w);
-  const i64 positions = s.N * s.inner, groups = ceil_div(s.inner, L), units = s.N * groups;
-  const i64 grain = row_grain(s.C * min_of(s.inner, L)), size = chunk_size(units, grain);
+  // One unit is up to L neighbouring columns, or L rows (inner = 1).
+  const bool whole_rows = s.inner == 1;
+  const i64 positions = s.N * s.inner, groups = ceil_div(s.inner, L), units = whole_rows ? ceil_div(s.N, L) : s.N * groups;
+  const i64 grain = whole_rows ? ceil_div(row_grain(s.C), L) : row_grain(s.C * min_of(s.inner, L)), size = chunk_size(units, grain);
   double losses[MAX_CHUNKS], weights[MAX_CHUNKS];
   for (i64 i = 0; i < MAX_CHUNKS; i++) losses[i] = weights[i] = 0;
   if (s.C == 0 && positions > 0) {
     for (i64 i = 0; i < positions; i++)
       if (s.target[i] != s.ignore) return fail(INDEX_OUT_OF_RANGE, double(s.target[i]), 0, 0);
   }
-  // One unit is a row (inner = 1) or up to L neighbouring columns.
-  parallel_for(units, grain, [&](i64 begin, i64 end) { with_width<T>(s.inner == 1 ? s.C : i64(0), [&](auto sample) {
+  parallel_for(units, grain, [&](i64 begin, i64 end) {
     double loss_sum = 0, weight_sum = 0;
-    for (i64 u = begin; u < end; u++) {
-      const i64 n = u / groups, j = u % groups * L, lanes = min_of(L, s.inner - j);
-      const T* x = s.logits + n * s.C * s.inner + j;
-      T lse[L];
-      if (s.inner == 1) lse[0] = s.C > 0 ? row_lse<decltype(sample)>(x, s.C) : MINUS_INF<T>;
-      else store(lse, column_lse(Columns<T>{x, s.inner, lanes}, s.C));
+    // Positions first … first + lanes, whose logits of class 0 are `step` apart from x on.
+    const auto finish = [&](i64 first, i64 lanes, const T* x, i64 step, const T* lse) {
       for (i64 l = 0; l < lanes; l++) {
-        const i64 at = n * s.inner + j + l, t = s.target[at];
+        const i64 at = first + l, t = s.target[at];
         s.lse[at] = lse[l];
         T counted = 0, value = 0;
         if (t != s.ignore) {
-          if (UNLIKELY(t < 0 || t >= s.C)) return fail(INDEX_OUT_OF_RANGE, double(t), double(s.C), 0);
-          value = position_loss(s, x + l, t, lse[l], counted);
+          if (UNLIKELY(t < 0 || t >= s.C)) {
+            fail(INDEX_OUT_OF_RANGE, double(t), double(s.C), 0);
+            return false;
+          }
+          value = position_loss(s, x + l * step, t, lse[l], counted);
         }
         if (s.reduction == 0) s.loss[at] = value;
         loss_sum += double(value);
         weight_sum += double(counted);
       }
+      return true;
+    };
+    T lse[L];
+    if (whole_rows) {
+      with_width<T>(s.C, [&](auto sample) {
+        for (i64 u = begin; u < end; u++) {
+          const i64 rows = min_of(L, s.N - u * L);
+          const T* x = s.logits + u * L * s.C;
+          rows_lse<decltype(sample)>(x, s.C, rows, lse);
+          if (!finish(u * L, rows, x, s.C, lse)) return;
+        }
+      });
+    } else {
+      for (i64 u = begin; u < end; u++) {
+        const i64 n = u / groups, j = u % groups * L, lanes = min_of(L, s.inner - j);
+        const T* x = s.logits + n * s.C * s.inner + j;
+        store(lse, column_lse(Columns<T>{x, s.inner, lanes}, s.C));
+        if (!finish(n * s.inner + j, lanes, x, 1, lse)) return;
+      }
     }
     losses[begin / size] = loss_sum;
     weights[begin / size] = weight_sum;
-  }); });
+  });
   double loss = 0, weight = 0;
   for (i64 i = 0; i < MAX_CHUNKS; i++) loss += losses[i], weight += weights[i];
   *s.total = T(weight);

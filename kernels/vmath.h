@@ -69,20 +69,18 @@ template <class V> INLINE V vexp(V x) {
   return p * pow2i<V>(half) * pow2i<V>(I(n - half));
 }
 
-// e^x for x <= 0 with one scaling by a power of two: what would be subnormal is 0.
+// e^x for x <= 88 (709 in double precision), above all for x <= 0, in few operations: the bias of the exponent is part of the number that rounds,
+// so that 2^n is its bits shifted. Below the normal numbers the result is 0: there n is held at the exponent of 0.
 template <class V> INLINE V vexp_nonpositive(V x) {
   using E = Elem<V>;
   using F = FloatFormat<E>;
   using I = IntOf<V>;
-  const V low = splat<V>(E(sizeof(E) == 4 ? -87 : -708));
-  const auto tiny = x < low;
-  const V a = select(tiny, low, x);
-  const V t = a * splat<V>(E(1.4426950408889634)) + splat<V>(F::magic);
-  const I n = bits(t) - bits(splat<V>(F::magic));
-  const V whole = t - splat<V>(F::magic);
+  const V magic = splat<V>(E(F::magic + F::bias));
+  const V a = at_least(x, splat<V>(E(sizeof(E) == 4 ? -88 : -709.1)));
+  const V t = fma(a, splat<V>(E(1.4426950408889634)), magic), whole = t - magic;
   V r = a - whole * splat<V>(F::ln2_hi);
   r = r - whole * splat<V>(F::ln2_lo);
-  return select(tiny, V{}, V(fma(exp_tail(r), r, splat<V>(E(1))) * pow2i<V>(n)));
+  return fma(exp_tail(r), r, splat<V>(E(1))) * bit_cast<V>(I(bits(t) << Elem<I>(F::mantissa)));
 }
 
 // 2^x.
