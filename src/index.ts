@@ -8,7 +8,7 @@ export { checkpoint } from './autograd/checkpoint.ts';
 export { type BackwardOptions, backward, grad } from './autograd/engine.ts';
 export { customFunction } from './autograd/function.ts';
 export { enableGrad, isGradEnabled, noGrad, setGradEnabled } from './autograd/mode.ts';
-export { type Compiled, CompileError, type CompileOptions, compile } from './compile/index.ts';
+export { type Compiled, CompileError, type CompileOptions, compile, type Recorded } from './compile/index.ts';
 export * as autograd from './func/autograd.ts';
 export * as func from './func/index.ts';
 export * as linalg from './linalg/index.ts';

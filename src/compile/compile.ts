@@ -6,25 +6,68 @@ import { recording } from '../runtime/recording.ts';
 import { start } from '../runtime/runtime.ts';
 import { describePlan } from './describe.ts';
 import { Plan } from './plan.ts';
-import { trace } from './trace.ts';
+import { CompileError } from './recorder.ts';
+import { type SavedFunction, saveFunction } from './save.ts';
+import { type Trace, trace } from './trace.ts';
+import { describe, showSpec } from './values.ts';
 
 export interface CompileOptions {
   /** How many recordings are kept, for different shapes, modes and so on; the one unused for longest goes first. Default 8. */
   maxPlans?: number;
 }
 
-/** A compiled function. Call it like the function itself. */
-export interface Compiled<A extends unknown[], R> {
+/** Recordings that run: a compiled function, or one from a file. */
+export interface Recorded<A extends unknown[], R> {
   (...args: A): R;
-  /** The function that was compiled. */
-  readonly original: (...args: A) => R;
   /** How often it was recorded, and how often a recording ran. */
   readonly counts: { readonly recorded: number; readonly replayed: number };
   /** What the recordings do, instruction by instruction. */
   plan(): string;
   toString(): string;
+}
+
+/** A compiled function. Call it like the function itself. */
+export interface Compiled<A extends unknown[], R> extends Recorded<A, R> {
+  /** The function that was compiled. */
+  readonly original: (...args: A) => R;
   /** Forgets all recordings and gives their memory back. */
   reset(): void;
+}
+
+const plansOf = new WeakMap<object, () => readonly Plan[]>();
+
+/** The recordings of a compiled function as plain data, for files. CompileError for those that cannot be saved. */
+export function saveRecordings(f: Recorded<never, unknown>): SavedFunction {
+  const plans = plansOf.get(f);
+  if (plans === undefined) throw new CompileError('saving: this is no compiled function; pass what compile() gave');
+  return saveFunction(plans());
+}
+
+/** A function of recordings that `load` gives; `what` names it in errors. */
+export function fromRecordings(traces: readonly Trace[], what: string): Recorded<unknown[], unknown> {
+  const plans = traces.map((t) => new Plan(t));
+  let replayed = 0;
+  const call = (...args: unknown[]): unknown => {
+    const plan = plans.find((p) => p.accepts(args));
+    if (plan === undefined) {
+      const found = args.map((a) => showSpec(describe(a, []))).join(', ');
+      throw new CompileError(
+        `${what} was called with (${found}), but holds recordings for ${plans.map((p) => `(${p.trace.args.map(showSpec).join(', ')})`).join(' and ')}; call it with one of these, or compile and save the function for others too`,
+      );
+    }
+    replayed++;
+    return plan.run();
+  };
+  return dressed(call, plans, () => ({ recorded: plans.length, replayed }));
+}
+
+/** Puts what all compiled functions have on a function. */
+function dressed<A extends unknown[], R>(call: (...args: A) => R, plans: readonly Plan[] | (() => readonly Plan[]), counts: () => Recorded<A, R>['counts']): Recorded<A, R> {
+  const list = typeof plans === 'function' ? plans : () => plans;
+  const text = (): string => list().map(describePlan).join('\n\n');
+  Object.defineProperty(call, 'counts', { get: counts });
+  plansOf.set(call, list);
+  return Object.assign(call as Recorded<A, R>, { plan: text, toString: text });
 }
 
 class Cache<A extends unknown[], R> {
@@ -83,7 +126,10 @@ class Cache<A extends unknown[], R> {
 export function compile<A extends unknown[], R>(fn: (...args: A) => R, { maxPlans = 8 }: CompileOptions = {}): Compiled<A, R> {
   const cache = new Cache(fn, Math.max(1, maxPlans));
   const call = (...args: A): R => cache.call(args);
-  const text = (): string => cache.plans.map(describePlan).join('\n\n');
-  Object.defineProperty(call, 'counts', { get: () => ({ recorded: cache.recorded, replayed: cache.replayed }) });
-  return Object.assign(call as Compiled<A, R>, { original: fn, plan: text, toString: text, reset: () => cache.reset() });
+  const made = dressed(
+    call,
+    () => cache.plans,
+    () => ({ recorded: cache.recorded, replayed: cache.replayed }),
+  );
+  return Object.assign(made, { original: fn, reset: () => cache.reset() });
 }

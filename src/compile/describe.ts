@@ -62,7 +62,7 @@ export function describePlan(plan: Plan): string {
   const used = new Set(instructions.flatMap((i) => i.refs.map((r) => r.buffer)));
   const arena = memory.sizes.first + memory.sizes.second + memory.sizes.saved;
   const lines = [
-    `plan for (${trace.args.map(showSpec).join(', ')}), gradients ${trace.gradMode ? 'on' : 'off'}${trace.guards.length > 0 ? `, while ${trace.guards.length} module(s) and optimizer(s) are as they were` : ''}`,
+    `plan for (${trace.args.map(showSpec).join(', ')}), gradients ${trace.gradMode === null ? 'on or off' : trace.gradMode ? 'on' : 'off'}${trace.guards.length > 0 ? `, while ${trace.guards.length} module(s) and optimizer(s) are as they were` : ''}`,
     `  ${trace.instructions.length} instructions recorded, ${instructions.length} after fusion`,
     `  temporaries ${bytesText(memory.unshared)} in an arena of ${bytesText(arena)}; parameters and state ${bytesOf(used, 'fixed')}, constants ${bytesOf(used, 'constant')}, gradients ${bytesOf(used, 'kept')}, results ${bytesOf(used, 'output')}`,
   ];

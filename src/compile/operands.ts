@@ -11,8 +11,8 @@ export type Words = ArrayLike<number>;
 
 /** Receives the operands of an instruction. */
 export interface Visitor {
-  /** Bytes [lo, hi) relative to the address in `word` (0: none) are accessed. */
-  operand(word: number, access: Access, lo: number, hi: number): void;
+  /** Bytes [lo, hi) relative to the address in `word` (0: none) are accessed, in elements of `align` bytes. */
+  operand(word: number, access: Access, lo: number, hi: number, align: number): void;
   /** `word` is the address of a scalar program of this form. */
   program(word: number, inputs: number, outputs: number, constants: number): void;
 }
@@ -85,7 +85,7 @@ export class Row {
       if (!optional && n > 0) this.fail(`word ${word} must be an address`);
       return;
     }
-    this.#visitor.operand(word, access, 0, n * size);
+    this.#visitor.operand(word, access, 0, n * size, size);
   }
 
   /** Elements over a shape with strides. */
@@ -104,12 +104,12 @@ export class Row {
       if (!optional && !empty) this.fail(`word ${word} must be an address`);
       return;
     }
-    if (empty) this.#visitor.operand(word, access, 0, 0);
-    else this.#visitor.operand(word, access, lo * size, (hi + 1) * size);
+    if (empty) this.#visitor.operand(word, access, 0, 0, size);
+    else this.#visitor.operand(word, access, lo * size, (hi + 1) * size, size);
   }
 
   bytes(word: number, access: Access, n: number): void {
-    if (this.w[word] !== 0) this.#visitor.operand(word, access, 0, n);
+    if (this.w[word] !== 0) this.#visitor.operand(word, access, 0, n, 8);
   }
 
   program(word: number, inputs: number, outputs: number, constants: number): void {

@@ -89,6 +89,11 @@ export class Plan {
     for (const b of trace.buffers) if (b.kind === 'temp' || b.kind === 'output' || b.kind === 'input') b.storage = null;
   }
 
+  /** The fixed buffer of a storage. */
+  bufferOf(s: Storage): Buffer | undefined {
+    return this.#fixed.get(s);
+  }
+
   #hold(s: Storage): void {
     s.retain();
     this.#held.push(s);
@@ -98,7 +103,7 @@ export class Plan {
   accepts(args: readonly unknown[]): boolean {
     const { trace } = this;
     const found: Tensor[] = [];
-    if (trace.gradMode !== isGradEnabled() || args.length !== trace.args.length) return false;
+    if ((trace.gradMode !== null && trace.gradMode !== isGradEnabled()) || args.length !== trace.args.length) return false;
     for (let k = 0; k < args.length; k++) if (!matches(trace.args[k], args[k], found)) return false;
     for (let k = 0; k < found.length; k++) {
       const spec = trace.inputs[k];

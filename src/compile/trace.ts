@@ -56,7 +56,8 @@ export interface Joint {
 /** Everything that a recording holds. */
 export interface Trace {
   readonly args: readonly ArgumentSpec[];
-  readonly gradMode: boolean;
+  /** null: recordings from a file hold with gradients on and off. */
+  readonly gradMode: boolean | null;
   readonly inputs: readonly InputSpec[];
   readonly instructions: readonly Instruction[];
   /** Instructions from here on are the backward pass. */

@@ -12,6 +12,7 @@ export {
   type Stateful,
   saveCheckpoint,
 } from './checkpoint.ts';
+export { compiledFromBytes, compiledToBytes, loadCompiled, saveCompiled } from './compiled.ts';
 export type { TensorsByName } from './entries.ts';
 export { FormatError, LoadError, SaveError } from './errors.ts';
 export { type FileContents, readFileBytes, type WriteOptions, writeFileAtomic } from './files.ts';

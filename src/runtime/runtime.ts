@@ -202,6 +202,12 @@ export const convWorkspace = (length: number): number => {
   return machine.convWorkspace(instructionAddress);
 };
 
+/** Scratch bytes that a convolution instruction of these words asks for. */
+export const convWorkspaceOf = (words: readonly number[]): number => {
+  I.set(words);
+  return machine.convWorkspace(instructionAddress);
+};
+
 /** Copies words into device memory for good (scalar programs) and gives their address. */
 export function storeWords(words: readonly number[]): number {
   start();
