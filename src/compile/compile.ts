@@ -62,7 +62,11 @@ export function fromRecordings(traces: readonly Trace[], what: string): Recorded
 }
 
 /** Puts what all compiled functions have on a function. */
-function dressed<A extends unknown[], R>(call: (...args: A) => R, plans: readonly Plan[] | (() => readonly Plan[]), counts: () => Recorded<A, R>['counts']): Recorded<A, R> {
+function dressed<A extends unknown[], R>(
+  call: (...args: A) => R,
+  plans: readonly Plan[] | (() => readonly Plan[]),
+  counts: () => Recorded<A, R>['counts'],
+): Recorded<A, R> {
   const list = typeof plans === 'function' ? plans : () => plans;
   const text = (): string => list().map(describePlan).join('\n\n');
   Object.defineProperty(call, 'counts', { get: counts });
@@ -101,7 +105,7 @@ class Cache<A extends unknown[], R> {
       return plan.run() as R;
     }
     start();
-    const made = trace(this.#fn, args);
+    const made = trace(this.#fn, args, (s) => this.#plans.some((p) => p.bufferOf(s) !== undefined));
     this.recorded++;
     if (made.trace.spent === null) {
       const plan = new Plan(made.trace);

@@ -1,14 +1,14 @@
 // Recordings from data that may come from anywhere: everything that they claim is checked before anything runs, and no instruction of theirs can
 // reach beyond the memory that they bring or are given.
 
-import { convWorkspaceOf, machine, pool, start } from '../runtime/runtime.ts';
+import { primitiveCodes } from '../ops/scalar.ts';
 import { defaultGenerator } from '../runtime/random.ts';
+import { convWorkspaceOf, machine, pool, start } from '../runtime/runtime.ts';
 import { type DType, dtypeCode, dtypeSize } from '../tensor/dtype.ts';
 import { numelOf } from '../tensor/shape.ts';
-import { primitiveCodes } from '../ops/scalar.ts';
 import { type Buffer, type Instruction, overlap, type Ref, type TensorSpec, writes } from './graph.ts';
-import { instructionName, visitOperands } from './operands-more.ts';
 import { InstructionError } from './operands.ts';
+import { instructionName, visitOperands } from './operands-more.ts';
 import { checkProgram } from './program.ts';
 import { type SavedFunction, type SavedPlan, type SavedTensor, savable } from './save.ts';
 import type { InputSpec, ResultTensor, Trace } from './trace.ts';
@@ -39,7 +39,8 @@ class Check {
   }
 
   int(v: unknown, what: string, least: number, most: number): number {
-    if (!(typeof v === 'number' && Number.isInteger(v) && v >= least && v <= most)) return this.fail(`${what} is ${show(v)}; a whole number from ${least} to ${most} was expected`);
+    if (!(typeof v === 'number' && Number.isInteger(v) && v >= least && v <= most))
+      return this.fail(`${what} is ${show(v)}; a whole number from ${least} to ${most} was expected`);
     return v;
   }
 
@@ -184,7 +185,8 @@ export function loadPlan(plan: unknown, numbers: Float64Array, contents: readonl
     limits.set(t.buffer, extentOf(t));
     return { ...t, leader: k };
   });
-  if (inputs.length !== found.length || new Set(inputs.map((i) => i.buffer)).size !== inputs.length) c.fail('the inputs do not match the arguments');
+  if (inputs.length !== found.length || new Set(inputs.map((i) => i.buffer)).size !== inputs.length)
+    c.fail('the inputs do not match the arguments');
   const results = c.list(o.results, 'results').map((v): ResultTensor => {
     const r = c.object(v, 'a result');
     if (r.argument !== undefined) return { from: 'argument', index: c.int(r.argument, 'the number of an argument', 0, inputs.length - 1) };
@@ -194,7 +196,8 @@ export function loadPlan(plan: unknown, numbers: Float64Array, contents: readonl
     const limit = limits.get(spec.buffer) as { lo: number; hi: number };
     if (lo < limit.lo || hi > limit.hi) c.fail('a result reaches beyond its buffer');
     const kind = spec.buffer.kind;
-    if (kind === 'temp' || (kind === 'input') !== base >= 0 || (base >= 0 && inputs[base].buffer !== spec.buffer)) c.fail('a result lies in no memory of its own');
+    if (kind === 'temp' || (kind === 'input') !== base >= 0 || (base >= 0 && inputs[base].buffer !== spec.buffer))
+      c.fail('a result lies in no memory of its own');
     return { from: 'memory', spec, requiresGrad: false, base };
   });
   const blocks = c.int(o.blocks, 'the random blocks', 0, MOST);
@@ -297,7 +300,8 @@ function loadInstruction(
   if (!hasProgram && program.length > 0) fail('has a program that it does not run');
   // an instruction may not disturb its own operands; elementwise ones go element by element
   if (words[0] !== 1)
-    for (const a of refs) for (const b of refs) if (a !== b && writes(a.access) && overlap(a, b)) fail('what it writes overlaps what it reads');
+    for (const a of refs)
+      for (const b of refs) if (a !== b && writes(a.access) && overlap(a, b)) fail('what it writes overlaps what it reads');
   for (const x of refs) words[x.word] = 0;
   const word = words[0] === 16 ? 3 : (words[0] === 42 || words[0] === 43) && words[12] > 0 ? 13 : 0;
   const random = word === 0 ? null : { word, generator: defaultGenerator, ahead: c.int(ahead, 'the place of a random number', 0, blocks) };

@@ -47,10 +47,14 @@ export interface SavedFunction {
 }
 
 /** Instructions that a file may hold. Positions that others read from memory without a check are not among them, nor are optimizers. */
-export const savable: ReadonlySet<number> = new Set([1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 13, 14, 16, 17, 18, 30, 31, 32, 33, 40, 41, 42, 43, 60, 61, 62]);
+export const savable: ReadonlySet<number> = new Set([
+  1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 13, 14, 16, 17, 18, 30, 31, 32, 33, 40, 41, 42, 43, 60, 61, 62,
+]);
 
 function refuse(why: string): never {
-  throw new CompileError(`saving a compiled function: ${why}; compile and save the forward function alone, in eval mode and inside noGrad()`);
+  throw new CompileError(
+    `saving a compiled function: ${why}; compile and save the forward function alone, in eval mode and inside noGrad()`,
+  );
 }
 
 function checkValues(spec: ArgumentSpec | ResultSpec, what: string): void {
@@ -97,7 +101,8 @@ function savePlan(p: Plan, contentOf: (b: Buffer) => number): { plan: SavedPlan;
   const { trace } = p;
   if (trace.exits.some((e) => e.after !== 'unchanged' || e.use.reads)) refuse('it works on gradients of parameters');
   if (trace.generators.size > 1) refuse('it draws from several random generators');
-  if (trace.inputs.some((t, k) => t.leader !== k || t.buffer.kind !== 'input')) refuse('an argument shares memory with another or with a parameter');
+  if (trace.inputs.some((t, k) => t.leader !== k || t.buffer.kind !== 'input'))
+    refuse('an argument shares memory with another or with a parameter');
   for (const a of trace.args) checkValues(a, 'an argument');
   checkValues(trace.result, 'the result');
   const list = dropDead(p.instructions.slice(0, p.barrier), p.barrier).instructions;
@@ -105,7 +110,13 @@ function savePlan(p: Plan, contentOf: (b: Buffer) => number): { plan: SavedPlan;
   if (odd !== undefined) refuse(`it holds ${instructionName(odd.words[0])}`);
   const buffers: Buffer[] = [];
   const numberOf = (b: Buffer): number => (buffers.includes(b) ? buffers.indexOf(b) : buffers.push(b) - 1);
-  const tensor = (t: TensorSpec): SavedTensor => ({ buffer: numberOf(t.buffer), shape: t.shape, strides: t.strides, offset: t.offset, dtype: t.dtype });
+  const tensor = (t: TensorSpec): SavedTensor => ({
+    buffer: numberOf(t.buffer),
+    shape: t.shape,
+    strides: t.strides,
+    offset: t.offset,
+    dtype: t.dtype,
+  });
   const inputs = trace.inputs.map(tensor);
   const results = trace.results.map((r): SavedPlan['results'][number] => {
     if (r.from === 'argument') return { argument: r.index };

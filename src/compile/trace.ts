@@ -164,12 +164,18 @@ function placeUploads(r: Recorder, barrier: number, fresh: ReadonlySet<Buffer>):
   return { instructions: out, barrier: moved };
 }
 
-/** Runs `fn(...args)` with a recorder. CompileError when the function does what cannot be recorded. */
-export function trace<A extends unknown[], R>(fn: (...args: A) => R, args: A): { result: R; trace: Trace } {
+/**
+ * Runs `fn(...args)` with a recorder. Arguments that are parameters or state, or `isFixed` (memory that the function is known to use from outside), count
+ * as what they are: the recording holds for them alone. CompileError when the function does what cannot be recorded. */
+export function trace<A extends unknown[], R>(
+  fn: (...args: A) => R,
+  args: A,
+  isFixed: (s: Storage) => boolean,
+): { result: R; trace: Trace } {
   const r = new Recorder();
   const inputs: Tensor[] = [];
   const specs = args.map((a) => describe(a, inputs));
-  for (const t of inputs) r.bufferOf(t.storage, 'input');
+  for (const t of inputs) r.bufferOf(t.storage, t.kept || isFixed(t.storage) ? 'fixed' : 'input');
   const inputSpecs = inputs.map((t): InputSpec => ({ ...r.specOf(t), leader: inputs.findIndex((o) => o.storage === t.storage) }));
   const gradMode = isGradEnabled();
   if (sequenceNow() === 0) new GradNode('first', [], [], () => []); // a sweep of a part must begin above 0

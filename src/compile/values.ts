@@ -8,7 +8,13 @@ import { Tensor } from '../tensor/tensor.ts';
 
 /** Everything about an argument that a recording depends on. */
 export type ArgumentSpec =
-  | { readonly kind: 'tensor'; readonly shape: Shape; readonly strides: Shape; readonly dtype: DType; readonly requiresGrad: boolean | null }
+  | {
+      readonly kind: 'tensor';
+      readonly shape: Shape;
+      readonly strides: Shape;
+      readonly dtype: DType;
+      readonly requiresGrad: boolean | null;
+    }
   | { readonly kind: 'value'; readonly value: unknown }
   | { readonly kind: 'array'; readonly items: readonly ArgumentSpec[] }
   | { readonly kind: 'object'; readonly keys: readonly string[]; readonly items: readonly ArgumentSpec[] };
@@ -41,8 +47,7 @@ export function describe(v: unknown, found: Tensor[], depth = 0): ArgumentSpec {
 export function matches(spec: ArgumentSpec, v: unknown, found: Tensor[]): boolean {
   switch (spec.kind) {
     case 'tensor':
-      if (!(v instanceof Tensor) || v.dtype !== spec.dtype || !sameShape(v.shape, spec.shape))
-        return false;
+      if (!(v instanceof Tensor) || v.dtype !== spec.dtype || !sameShape(v.shape, spec.shape)) return false;
       if (spec.requiresGrad !== null && v.requiresGrad !== spec.requiresGrad) return false;
       if (v.strides !== spec.strides && !sameShape(v.strides, spec.strides)) return false;
       found.push(v);

@@ -5,7 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import * as ft from '../../src/index.ts';
-import { compiledFromBytes, compiledToBytes, decodeSafetensors, encodeSafetensors, loadCompiled, saveCompiled } from '../../src/io/index.ts';
+import {
+  compiledFromBytes,
+  compiledToBytes,
+  decodeSafetensors,
+  encodeSafetensors,
+  loadCompiled,
+  saveCompiled,
+} from '../../src/io/index.ts';
 import * as nn from '../../src/nn/index.ts';
 import * as optim from '../../src/optim/index.ts';
 
@@ -133,7 +140,12 @@ describe('files of compiled functions', () => {
     for (let k = 0; k < 1200; k++) {
       const changed = plan.slice();
       changed[below(plan.length)] = values[below(values.length)];
-      attempt(() => encodeSafetensors([...tensors].map(([name, e]) => [name, name === 'plan.0' ? { ...e, data: changed } : e]), metadata));
+      attempt(() =>
+        encodeSafetensors(
+          [...tensors].map(([name, e]) => [name, name === 'plan.0' ? { ...e, data: changed } : e]),
+          metadata,
+        ),
+      );
     }
     for (let k = 0; k < 800; k++) {
       const m = places[below(places.length)];
