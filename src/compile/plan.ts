@@ -11,6 +11,7 @@ import { dtypeSize } from '../tensor/dtype.ts';
 import { sameShape } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { Code, type Positions } from './code.ts';
+import { elideCopies } from './elide.ts';
 import { mergeEpilogues } from './epilogue.ts';
 import { fuse } from './fuse.ts';
 import { type Buffer, type Instruction, reads, type TensorSpec, writes } from './graph.ts';
@@ -58,7 +59,8 @@ export class Plan {
 
   constructor(trace: Trace) {
     this.trace = trace;
-    const fused = fuse(trace.instructions, trace.barrier);
+    const short = elideCopies(trace.instructions, trace.barrier);
+    const fused = fuse(short.instructions, short.barrier);
     const alive = dropDead(fused.instructions, fused.barrier);
     const merged = mergeEpilogues(alive.instructions, alive.barrier);
     const { instructions, barrier } = merged;

@@ -122,6 +122,36 @@ describe('recordings', () => {
     expect(inner.counts.recorded).toBe(0);
   });
 
+  test('a module is a function, too', () => {
+    const net = new nn.Sequential(new nn.Linear(3, 2), new nn.Tanh());
+    const f = ft.compile(net);
+    f(ft.randn([4, 3]));
+    const x = ft.randn([4, 3]);
+    const y: ft.Tensor = f(x);
+    y.numbersSync().forEach((v, i) => expect(v).toBeCloseTo(net(x).numbersSync()[i], 6));
+    y.sum().backward();
+    expect(net.parameters().every((p) => p.grad !== null)).toBe(true);
+    expect(f.counts).toEqual({ recorded: 1, replayed: 1 });
+  });
+
+  test('steps that are stacked are computed in their place', () => {
+    const f = ft.compile((x: ft.Tensor) => {
+      let h = x;
+      const all: ft.Tensor[] = [];
+      for (let k = 0; k < 3; k++) all.push((h = h.matmul(x).tanh()));
+      return ft.stack(all);
+    });
+    ft.noGrad(() => f(ft.randn([4, 4])));
+    const x = ft.randn([4, 4]);
+    ft.noGrad(() =>
+      f(x)
+        .numbersSync()
+        .forEach((v, i) => expect(v).toBeCloseTo(f.original(x).numbersSync()[i], 6)),
+    );
+    // three products with their activation, and no copies
+    expect(f.plan()).toMatch(/9 instructions recorded, 3 after fusion/);
+  });
+
   test('the plan can be read', () => {
     const f = ft.compile((x: ft.Tensor) => x.mul(2).add(1).tanh().mul(x).sum());
     ft.noGrad(() => f(row(8)));
