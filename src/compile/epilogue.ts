@@ -6,8 +6,10 @@ import { Uses } from './uses.ts';
 
 const MATMUL = 3;
 const CONV = 4;
-const [RELU, SIGMOID, TANH, ADD] = [51, 31, 27, 64];
-const activations = new Map([
+const [RELU, SIGMOID, TANH] = [51, 31, 27];
+export const ADD = 64;
+/** Codes of activations in products, by the code of the scalar operation. */
+export const activations: ReadonlyMap<number, number> = new Map([
   [RELU, 1],
   [SIGMOID, 2],
   [TANH, 3],
@@ -42,14 +44,15 @@ function tailOf(e: Elementwise): Tail | null {
   return activation === undefined || a2 !== dst || p[2] !== dst2 ? null : { from, bias, activation };
 }
 
-const strideOf = (o: Operand, shape: readonly number[], numel: number): 'dense' | number[] => {
+/** Row-major without gaps over the shape. */
+export const isDense = (o: Operand, shape: readonly number[]): boolean => {
   let step = 1;
-  for (let d = shape.length - 1; d >= 0; step *= shape[d--]) if (o.strides[d] !== step) return [...o.strides];
-  return step === numel ? 'dense' : [...o.strides];
+  for (let d = shape.length - 1; d >= 0; step *= shape[d--]) if (o.strides[d] !== step) return false;
+  return true;
 };
 
 /** Where the bias of a tail goes in the words of `i`: [word of the address, value of the axis]; null when it does not fit. */
-function biasPlace(i: Instruction, e: Elementwise, bias: Operand): number | null {
+export function biasPlace(i: Instruction, e: Elementwise, bias: Operand): number | null {
   const w = i.words;
   const [rows, columns] = w[0] === MATMUL ? [w[3], w[4]] : [w[7], w[17] * w[18]];
   // over the columns of a product, or over the channels of a convolution: strides of the last dimensions of the space
@@ -91,8 +94,8 @@ export function mergeEpilogues(list: readonly Instruction[], barrier: number): {
     if (outWord === 0 || gone.has(all[0].at) || all[0].ref.word !== outWord || w[actWord] !== 0 || w[2] !== e.compute) return;
     const whole = w[0] === MATMUL ? w[3] * w[4] * batchOf(w) : w[3] * w[7] * w[17] * w[18];
     const target = product.refs.find((r) => r.word === outWord) as Ref;
-    if (whole !== numel || from.offset !== target.offset || target.access !== 'write' || (w[0] === MATMUL && !dense(w))) return;
-    if (strideOf(from, e.shape, numel) !== 'dense' || strideOf(e.outs[0], e.shape, numel) !== 'dense') return;
+    if (whole !== numel || from.offset !== target.offset || target.access !== 'write' || (w[0] === MATMUL && !productDense(w))) return;
+    if (!isDense(from, e.shape) || !isDense(e.outs[0], e.shape)) return;
     const dst = i.refs.find((r) => r.word === 9) as Ref;
     const biasRef = tail.bias === null ? null : (i.refs.find((r) => r.word !== 9 && r.buffer === tail.bias?.buffer) as Ref);
     // the result must be free from the product on, and the bias be there already
@@ -132,7 +135,7 @@ function batchOf(w: readonly number[]): number {
 }
 
 /** The result of a product is dense over all its matrices. */
-function dense(w: readonly number[]): boolean {
+export function productDense(w: readonly number[]): boolean {
   if (w[13] !== w[4]) return false;
   let step = w[3] * w[4];
   const nb = w[14];

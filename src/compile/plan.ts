@@ -16,6 +16,7 @@ import { mergeEpilogues } from './epilogue.ts';
 import { fuse } from './fuse.ts';
 import { type Buffer, type Instruction, reads, type TensorSpec, writes } from './graph.ts';
 import { type ArenaName, dropDead, type MemoryPlan, planMemory } from './memory.ts';
+import { mergeSums } from './products.ts';
 import { type GradientExit, type Joint, storageOf, type Trace } from './trace.ts';
 import { makeResult, matches } from './values.ts';
 
@@ -63,7 +64,7 @@ export class Plan {
     const fused = fuse(short.instructions, short.barrier);
     const alive = dropDead(fused.instructions, fused.barrier);
     const merged = mergeEpilogues(alive.instructions, alive.barrier);
-    const { instructions, barrier } = merged;
+    const { instructions, barrier } = mergeSums(merged.instructions, merged.barrier);
     this.instructions = instructions;
     this.barrier = barrier;
     this.memory = planMemory(instructions, barrier);

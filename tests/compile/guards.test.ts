@@ -152,6 +152,24 @@ describe('recordings', () => {
     expect(f.plan()).toMatch(/9 instructions recorded, 3 after fusion/);
   });
 
+  test('sums of products are products that add', () => {
+    const f = ft.compile((x: ft.Tensor, w: ft.Tensor, u: ft.Tensor, b: ft.Tensor) => x.matmul(w).add(x.matmul(u)).add(b).tanh());
+    const inputs = (): [ft.Tensor, ft.Tensor, ft.Tensor, ft.Tensor] => [
+      ft.randn([6, 5]),
+      ft.randn([5, 4]),
+      ft.randn([5, 4]),
+      ft.randn([4]),
+    ];
+    ft.noGrad(() => {
+      f(...inputs());
+      const given = inputs();
+      f(...given)
+        .numbersSync()
+        .forEach((v, i) => expect(v).toBeCloseTo(f.original(...given).numbersSync()[i], 5));
+    });
+    expect(f.plan()).toMatch(/5 instructions recorded, 2 after fusion/);
+  });
+
   test('the plan can be read', () => {
     const f = ft.compile((x: ft.Tensor) => x.mul(2).add(1).tanh().mul(x).sum());
     ft.noGrad(() => f(row(8)));

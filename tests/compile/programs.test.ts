@@ -60,6 +60,8 @@ const pure: Record<string, Op> = {
   matmul: (x, y) => (x.ndim === 2 && y.ndim === 2 && x.shape[1] === y.shape[0] ? x.matmul(y) : null),
   'matmul, bias, activation': (x, y) =>
     x.ndim === 2 && y.ndim === 2 && x.shape[1] === y.shape[1] ? x.matmul(y.T).add(y.select(1, 0)).tanh() : null,
+  'two products, bias, activation': (x, y) =>
+    x.ndim === 2 && y.ndim === 2 && x.shape[1] === y.shape[1] ? x.matmul(y.T).add(x.mul(2).matmul(y.T)).add(y.select(1, 0)).relu() : null,
   clone: (x) => x.clone(),
   contiguous: (x) => x.contiguous(),
   cat: (x) => (x.ndim > 0 ? ft.cat([x, x.mul(2)]) : null),
@@ -86,6 +88,7 @@ const changes: Record<string, (x: ft.Tensor, y: ft.Tensor, c: Choices) => unknow
   add_: (x, y) => fits(x, y) && x.add_(y),
   mul_: (x, y) => fits(x, y) && x.mul_(y),
   copy_: (x, y) => fits(x, y) && x.copy_(y),
+  'add_ product': (x, y) => x.ndim === 2 && y.ndim === 2 && x.shape[1] === y.shape[0] && y.shape[1] === x.shape[1] && x.add_(x.matmul(y)),
   'add_ number': (x, _, c) => x.add_(c.of([1, -0.5])),
   fill_: (x, _, c) => x.fill_(c.of([0, 2])),
   tanh_: (x) => x.tanh_(),
