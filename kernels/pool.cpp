@@ -153,66 +153,128 @@ template <class T> static NOINLINE void average_back_halves(const Pool& p, const
   memset(dx + 2 * p.OH * p.W, 0, usize((p.H - 2 * p.OH) * p.W) * sizeof(T));
 }
 
-// L neighbouring windows at once, all inside the plane. The position is that of the first maximum; a NaN beats every number, the last NaN wins.
-template <class T> static INLINE void max_windows(const Pool& p, const T* x, i64 top, i64 left, Span rows, T* y, i32* index) {
-  using V = Vec<T>;
-  using I = IntOf<V>;
-  using E = Elem<I>;
-  constexpr int L = LANES<T>;
-  I lane;
-  for (int i = 0; i < L; i++) lane[i] = E(i * p.SW);
-  V best = splat<V>(T(-__builtin_inf()));
-  I where = lane + E((top + rows.first * p.DH) * p.W + left);
-  for (i64 i = rows.first; i < rows.end; i++)
-    for (i64 j = 0; j < p.KW; j++) {
-      const i64 at = (top + i * p.DH) * p.W + left + j * p.DW;
-      V v;
-      if (p.SW == 1) v = load<V>(x + at);
-      else if (p.SW == 2 && at + 2 * L <= p.H * p.W) {
-        V odd;
-        split_pairs(x + at, v, odd);
-      } else
-        for (int l = 0; l < L; l++) v[l] = x[at + l * p.SW];
-      const I better = I(v > best) | I(v != v);
-      best = select(better, v, best);
-      where = select(better, I(lane + E(at)), where);
-    }
-  store(y, best);
-  if (!index) return;
-  if constexpr (sizeof(E) == sizeof(i32)) store(index, where);
-  else
-    for (int l = 0; l < L; l++) index[l] = static_cast<i32>(where[l]);
+// The larger of two candidates of which `v` comes later in its window: the first of equals stays, a NaN beats every number, the last NaN wins.
+template <class V, class I> static INLINE void challenge(V& best, I& where, V v, I at) {
+  const I better = I(v > best) | I(v != v);
+  best = select(better, v, best);
+  where = select(better, at, where);
 }
 
-template <class T> static NOINLINE void max_plane(const Pool& p, const T* x, T* y, i32* index) {
+// L neighbouring windows at once, at `x` and in steps of SW; rows are `pitch` apart there, W in the plane, whose place `place` the first one covers.
+// SW: 1, 2 or 0 for any other step.
+template <class T, int SW, class I> static INLINE void max_windows(const Pool& p, const T* x, i64 pitch, I places, i64 height, Vec<T>& value, I& position) {
+  using V = Vec<T>;
+  using E = Elem<I>;
+  constexpr int L = LANES<T>;
+  const i64 across = p.KW, right = p.DW, down = p.DH * pitch, step = p.SW;
+  const I next = I{} + E(right), below = I{} + E(p.DH * p.W);
+  for (i64 i = 0; i < height; i++, x += down, places += below) {
+    V best{};
+    I where = places, at = places;
+    const T* from = x;
+    for (i64 j = 0; j < across; j++, from += right, at += next) {
+      V v;
+      if constexpr (SW == 1) v = load<V>(from);
+      else if constexpr (SW == 2) {
+        V odd;
+        split_pairs(from, v, odd);
+      } else
+        for (int l = 0; l < L; l++) v[l] = from[l * step];
+      if (j == 0) best = v;
+      else challenge(best, where, v, at);
+    }
+    if (i == 0) value = best, position = where;
+    else challenge(value, position, best, where);
+  }
+}
+
+template <class T> static NOINLINE void max_window(const Pool& p, const T* x, i64 top, i64 left, T* y, i32* index) {
+  const Span rows = span_of(top, p.KH, p.DH, p.H), cols = span_of(left, p.KW, p.DW, p.W);
+  T best = T(-__builtin_inf());
+  i64 where = (top + rows.first * p.DH) * p.W + left + cols.first * p.DW;
+  for (i64 i = rows.first; i < rows.end; i++)
+    for (i64 j = cols.first; j < cols.end; j++) {
+      const i64 from = (top + i * p.DH) * p.W + left + j * p.DW;
+      const T v = x[from];
+      if (v > best || v != v) best = v, where = from;
+    }
+  *y = best;
+  if (index) *index = static_cast<i32>(where);
+}
+
+// Rows of a plane between borders of -∞ that whole vectors of windows may read: what it takes, and the copy.
+template <class T> struct Framed {
+  i64 left, pitch;
+  explicit Framed(const Pool& p) : left(p.PW), pitch(round_up(p.OW, LANES<T>) * p.SW + (p.KW - 1) * p.DW + 2 * LANES<T>) {}
+  bool fits(const Pool& p) const { return left + p.W + LANES<T> <= pitch + LANES<T> && p.H * pitch + 2 * LANES<T> <= SCRATCH_BYTES / i64(sizeof(T)); }
+  INLINE void copy(const Pool& p, const T* x, T* to) const {
+    using V = Vec<T>;
+    const V least = splat<V>(T(-__builtin_inf()));
+    for (i64 h = 0; h < p.H; h++, x += p.W, to += pitch) {
+      for (i64 u = 0; u < left; u += LANES<T>) store(to + u, least);
+      const i64 width = min_of(p.W, pitch - left);
+      i64 u = 0;
+      for (; u + LANES<T> <= width; u += LANES<T>) store(to + left + u, load<V>(x + u));
+      for (; u < width; u++) to[left + u] = x[u];
+      for (u = left + width; u < pitch; u++) to[u] = T(-__builtin_inf());
+    }
+  }
+};
+
+template <class T, int SW> static NOINLINE void max_plane(const Pool& p, const T* x, T* y, i32* index) {
+  using V = Vec<T>;
+  using I = IntOf<V>;
   constexpr i64 L = LANES<T>;
+  // Windows [inner, outer) lie inside the plane.
+  const i64 inner = ceil_div(p.PW, p.SW), room = p.W - 1 - (p.KW - 1) * p.DW + p.PW, outer = room < 0 ? 0 : min_of(p.OW, room / p.SW + 1);
+  const Framed<T> frame(p);
+  const bool framed = (inner > 0 || outer < p.OW || p.OW < L) && frame.fits(p);
+  T* staged = static_cast<T*>(thread_scratch());
+  I lane;
+  for (int l = 0; l < L; l++) lane[l] = Elem<I>(l * p.SW);
+  if (framed) frame.copy(p, x, staged);
+  const i64 first = framed ? 0 : inner, end = framed ? p.OW : outer, pitch = framed ? frame.pitch : p.W;
   for (i64 oh = 0; oh < p.OH; oh++) {
     const i64 top = oh * p.SH - p.PH;
     const Span rows = span_of(top, p.KH, p.DH, p.H);
-    // Windows [inner, outer) lie inside the plane; the last vector of them may do some a second time.
-    const i64 inner = ceil_div(p.PW, p.SW), room = p.W - 1 - (p.KW - 1) * p.DW + p.PW, outer = room < 0 ? 0 : min_of(p.OW, room / p.SW + 1);
+    const i64 row = top + rows.first * p.DH, height = rows.end - rows.first;
     i64 ow = 0;
     while (ow < p.OW) {
-      if (ow >= inner && ow < outer && outer - inner >= L) {
-        ow = min_of(ow, outer - L);
+      // The last vector inside the plane does some windows a second time; none may read beyond the plane's end.
+      const i64 begin = !framed && ow >= first && ow < end && ow + L > end && end - first >= L ? end - L : ow, left = begin * p.SW - p.PW;
+      const T* from = framed ? staged + row * pitch + begin * p.SW : x + row * p.W + left;
+      const T* last = from + (height - 1) * p.DH * pitch + (p.KW - 1) * p.DW + (SW == 2 ? 2 * L : (L - 1) * p.SW + 1);
+      if (height <= 0 || ow < first || ow >= end || (!framed && (begin + L > end || last > x + p.H * p.W))) {
         const i64 at = oh * p.OW + ow;
-        max_windows(p, x, top, ow * p.SW - p.PW, rows, y + at, index ? index + at : nullptr);
-        ow += L;
+        max_window(p, x, top, ow * p.SW - p.PW, y + at, index ? index + at : nullptr);
+        ow++;
         continue;
       }
-      const i64 left = ow * p.SW - p.PW, at = oh * p.OW + ow;
-      const Span cols = span_of(left, p.KW, p.DW, p.W);
-      T best = T(-__builtin_inf());
-      i64 where = (top + rows.first * p.DH) * p.W + left + cols.first * p.DW;
-      for (i64 i = rows.first; i < rows.end; i++)
-        for (i64 j = cols.first; j < cols.end; j++) {
-          const i64 from = (top + i * p.DH) * p.W + left + j * p.DW;
-          const T v = x[from];
-          if (v > best || v != v) best = v, where = from;
+      ow = begin;
+      const i64 at = oh * p.OW + ow;
+      V value;
+      I position;
+      max_windows<T, SW>(p, from, pitch, I(lane + Elem<I>(row * p.W + left)), height, value, position);
+      const i64 count = min_of(L, p.OW - ow);
+      if (framed && (ow < inner || ow + count > outer)) {
+        // A window of -∞ only names its first place inside the plane.
+        for (i64 l = 0; l < count; l++) {
+          if (value[l] != T(-__builtin_inf())) continue;
+          T ignored;
+          i32 where;
+          max_window(p, x, top, (ow + l) * p.SW - p.PW, &ignored, &where);
+          position[l] = where;
         }
-      y[at] = best;
-      if (index) index[at] = static_cast<i32>(where);
-      ow++;
+      }
+      if (LIKELY(count == L)) {
+        store(y + at, value);
+        if (index && sizeof(position[0]) == sizeof(i32)) store(index + at, position);
+      } else {
+        for (i64 l = 0; l < count; l++) y[at + l] = value[l];
+      }
+      if (index && (count < L || sizeof(position[0]) != sizeof(i32)))
+        for (i64 l = 0; l < count; l++) index[at + l] = static_cast<i32>(position[l]);
+      ow += count;
     }
   }
 }
@@ -236,7 +298,10 @@ template <class T> static NOINLINE void pool_forward(const double* w) {
   if (out == 0) return;
   parallel_for(p.planes, p.grain(), [&](i64 begin, i64 end) {
     for (i64 i = begin; i < end; i++) {
-      if (p.kind == 0) max_plane(p, x + i * in, y + i * out, index ? index + i * out : nullptr);
+      i32* places = index ? index + i * out : nullptr;
+      if (p.kind == 0 && p.SW == 2) max_plane<T, 2>(p, x + i * in, y + i * out, places);
+      else if (p.kind == 0 && p.SW == 1) max_plane<T, 1>(p, x + i * in, y + i * out, places);
+      else if (p.kind == 0) max_plane<T, 0>(p, x + i * in, y + i * out, places);
       else if (p.halves()) average_halves(p, x + i * in, y + i * out);
       else average_plane(p, x + i * in, y + i * out);
     }
