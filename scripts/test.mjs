@@ -1,4 +1,4 @@
-// Type-check, lint and tests; the last line is `N passed, N failed`. `npm test` does the set-up first.
+// Type-check, lint, golden cases (of the folder FATHOM_GOLDEN) and tests; the last line is `N passed, N failed`. `npm test` does the set-up first.
 //
 // node scripts/test.mjs [vitest arguments]
 import { spawnSync } from 'node:child_process';
@@ -6,6 +6,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { addonName } from './build-native.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const node = process.execPath;
@@ -26,6 +27,24 @@ const only = process.argv.slice(2);
 if (only.length === 0) {
   check('types of tests, conformance and benchmarks', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.check.json']);
   check('lint and format', ['node_modules/@biomejs/biome/bin/biome', 'ci', '--diagnostic-level=error', '.']);
+}
+
+// Results of PyTorch, where their folder is named: on every device that is there, operation by operation and compiled.
+const golden = process.env.FATHOM_GOLDEN;
+if (only.length === 0 && golden) {
+  const addon = existsSync(join(root, 'dist', 'native', addonName()));
+  if (!addon) console.log('SKIPPED golden cases on the native device: there is no add-on (see `npx fathom doctor`)');
+  for (const device of addon ? ['native', 'wasm'] : ['wasm'])
+    for (const mode of [[], ['--compiled']])
+      check(`golden cases, ${device}${mode.length > 0 ? ', compiled' : ''}`, [
+        'scripts/run-ts.mjs',
+        'conformance/main.ts',
+        '--dir',
+        golden,
+        '--backend',
+        device,
+        ...mode,
+      ]);
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'fathom-test-'));
