@@ -174,7 +174,13 @@ function gatherPlanes(name: string, q: Geometry, c: Tensor, index: Tensor): Tens
 
 /** Largest value in each window: x [N, C, H, W] or [C, H, W]. The window moves by its own size unless `stride` says otherwise. */
 export function maxPool2d(x: Tensor, kernelSize: Size, options: MaxPoolOptions = {}): Tensor {
-  const { y, index } = maxForward('maxPool2d', geometry('maxPool2d', 0, x, kernelSize, options), x);
+  const q = geometry('maxPool2d', 0, x, kernelSize, options);
+  if (!mustRecord([x])) {
+    const y = empty(q.out, x.dtype); // nobody asks for the positions
+    if (y.numel > 0) runPool('maxPool2d', 7, q, dense(x), y, null);
+    return y;
+  }
+  const { y, index } = maxForward('maxPool2d', q, x);
   index.dispose(); // the graph holds what it needs
   return y;
 }
