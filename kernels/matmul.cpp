@@ -135,8 +135,9 @@ template <class T> static NOINLINE void clear(const Gemm<T>& g) {
 
 // Few outputs, long sums: K is cut into fixed parts whose partial products are added in order.
 template <class T> static NOINLINE void gemm_split(const Gemm<T>& g, i64 parts) {
+  using V = Vec<T>;
   const i64 size = ceil_div(g.K, parts), area = g.M * g.N;
-  T* partial = reinterpret_cast<T*>(pack_memory);
+  T* partial = static_cast<T*>(shared_scratch());
   parallel_for(parts, 1, [&](i64 begin, i64 end) {
     for (i64 p = begin; p < end; p++) {
       Gemm<T> part = g;
@@ -151,14 +152,24 @@ template <class T> static NOINLINE void gemm_split(const Gemm<T>& g, i64 parts) 
       gemm_blocked(part, thread_buffers<T>());
     }
   });
-  for (i64 i = 0; i < g.M; i++)
-    for (i64 j = 0; j < g.N; j++) {
-      T sum = partial[i * g.N + j];
-      for (i64 p = 1; p < parts; p++) sum += partial[p * area + i * g.N + j];
-      T* c = g.C + i * g.c_row + j;
-      *c = g.accumulate ? *c + sum : sum;
+  parallel_for(g.M, ceil_div(i64(1) << 14, g.N * parts), [&](i64 begin, i64 end) {
+    for (i64 i = begin; i < end; i++) {
+      T* c = g.C + i * g.c_row;
+      const T* from = partial + i * g.N;
+      i64 j = 0;
+      for (; j + LANES<T> <= g.N; j += LANES<T>) {
+        V sum = load<V>(from + j);
+        for (i64 p = 1; p < parts; p++) sum += load<V>(from + p * area + j);
+        store(c + j, g.accumulate ? V(load<V>(c + j) + sum) : sum);
+      }
+      for (; j < g.N; j++) {
+        T sum = from[j];
+        for (i64 p = 1; p < parts; p++) sum += from[p * area + j];
+        c[j] = g.accumulate ? c[j] + sum : sum;
+      }
     }
-  finish_block(g, 0, g.M, 0, g.N);
+    finish_block(g, begin, end - begin, 0, g.N);
+  });
 }
 
 // Four rows of the long operand times two of the short one, both dense along K: out[i * out_long + j * out_short].
@@ -231,9 +242,10 @@ template <class T> static NOINLINE void gemm(const Gemm<T>& g, bool whole_pool) 
     matvec(g.N, g.K, g.B, g.b_col, g.b_row, g.A, g.a_col, g.C, i64(1), g.accumulate);
     return finish_block(g, 0, g.M, 0, g.N);
   }
-  if (g.a_col == 1 && g.b_row == 1 && min_of(g.M, g.N) <= 10 && max_of(g.M, g.N) >= 4 && g.K >= 16 && !g.accumulate) return gemm_dots(g);
+  if (g.a_col == 1 && g.b_row == 1 && g.M <= 8 && g.N >= 4 * g.M && g.K >= 16 && !g.accumulate) return gemm_dots(g);
   if (!whole_pool || g.M * g.N * g.K <= 32768) return gemm_blocked(g, thread_buffers<T>());
-  const i64 parts = g.M * g.N <= 4096 && g.K >= 1024 ? min_of(g.K / 256, i64(16)) : 1;
+  const i64 most = SHARED_SCRATCH_BYTES / i64(sizeof(T)) / (g.M * g.N);
+  const i64 parts = g.K >= 1024 && g.M * g.N <= 65536 ? min_of(min_of(g.K / 256, i64(16)), most) : 1;
   // The number of parts must leave none empty.
   if (parts > 1) return gemm_split(g, ceil_div(g.K, ceil_div(g.K, parts)));
   gemm_blocked(g, shared_buffers<T>());

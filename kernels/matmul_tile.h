@@ -30,30 +30,133 @@ template <class T> constexpr int TILE_COLS = TILE_VECS * LANES<T>;
 #define KEEP_ORDER
 #endif
 
+// g++ keeps an array of sums in registers only if the loops over it are unrolled early.
+#if defined(__GNUC__) && !defined(__clang__)
+#define UNROLL _Pragma("GCC unroll 16")
+#else
+#define UNROLL
+#endif
+
 // The epilogue's activations, numbered as in the instruction set.
 enum Activation : i32 { ACT_NONE = 0, ACT_RELU = 1, ACT_SIGMOID = 2, ACT_TANH = 3 };
+
+// The first `lanes` lanes; loading fills the others with zeros, storing leaves what is there.
+template <class T> INLINE Vec<T> load_lanes(const T* p, i64 lanes) {
+  if (LIKELY(lanes == LANES<T>)) return load<Vec<T>>(p);
+  T all[LANES<T>] = {};
+  for (i64 j = 0; j < lanes; j++) all[j] = p[j];
+  return load<Vec<T>>(all);
+}
+template <class T, int N> INLINE void store_part(T* p, const T* all, i64 lanes) {
+  if (lanes & N) {
+    __builtin_memcpy(p, all, N * sizeof(T));
+    p += N;
+    all += N;
+  }
+  if constexpr (N > 1) store_part<T, N / 2>(p, all, lanes);
+}
+template <class T> INLINE void store_lanes(T* p, Vec<T> v, i64 lanes) {
+  if (LIKELY(lanes == LANES<T>)) return store(p, v);
+  T all[LANES<T>];
+  store(all, v);
+  store_part<T, LANES<T> / 2>(p, all, lanes);
+}
+
+// acc = the product of R rows of A and NV vectors of B's columns. Row i of A at step k is a[i * lda + k] (ROWS: dense along k) or a[i + k * lda]
+// (dense along i, as packed strips are); row k of B is b + k * ldb.
+template <class T, int R, int NV, bool ROWS> INLINE void tile_sums(Vec<T> (&acc)[R][NV], i32 K, const T* a, i64 lda, const T* b, i64 ldb) {
+  using V = Vec<T>;
+  UNROLL for (int i = 0; i < R; i++) UNROLL for (int j = 0; j < NV; j++) acc[i][j] = V{};
+  if constexpr (ROWS) {
+    const T* p[R];
+    UNROLL for (int i = 0; i < R; i++) p[i] = a + i * lda;
+    for (i32 k = 0; k < K; k++, b += ldb) {
+      V bv[NV];
+      UNROLL for (int j = 0; j < NV; j++) bv[j] = load<V>(b + j * LANES<T>);
+      UNROLL for (int i = 0; i < R; i++) {
+        KEEP_ORDER;
+        const V av = splat<V>(p[i][k]);
+        UNROLL for (int j = 0; j < NV; j++) acc[i][j] = fma(av, bv[j], acc[i][j]);
+      }
+      KEEP_ORDER;
+    }
+  } else {
+    for (i32 k = 0; k < K; k++, a += lda, b += ldb) {
+      V bv[NV];
+      UNROLL for (int j = 0; j < NV; j++) bv[j] = load<V>(b + j * LANES<T>);
+      UNROLL for (int i = 0; i < R; i++) {
+        KEEP_ORDER;
+        const V av = splat<V>(a[i]);
+        UNROLL for (int j = 0; j < NV; j++) acc[i][j] = fma(av, bv[j], acc[i][j]);
+      }
+      KEEP_ORDER;
+    }
+  }
+}
+
+// The operands of one tile.
+template <class T> struct Tile {
+  i32 K;
+  const T* a;
+  i64 lda;
+  const T* b;
+  i64 ldb;
+  T* c;
+  i64 ldc;
+  const T* add;  // what the sums are added to: C itself, a bias (ld_add 0), or null
+  i64 ld_add;
+  i64 lanes;  // columns of the last vector, 1 ... LANES
+};
+template <class T, int R, int NV, bool ROWS> NOINLINE void tile_into_place(const Tile<T>& t) {
+  using V = Vec<T>;
+  constexpr int L = LANES<T>;
+  T* c = t.c;
+  UNROLL for (int i = 0; i < R; i++) __builtin_prefetch(c + i * t.ldc, 1);
+  V acc[R][NV];
+  tile_sums<T, R, NV, ROWS>(acc, t.K, t.a, t.lda, t.b, t.ldb);
+  const T* add = t.add;
+  if (LIKELY(t.lanes == L)) {
+    if (add) {
+      UNROLL for (int i = 0; i < R; i++, c += t.ldc, add += t.ld_add)
+        UNROLL for (int j = 0; j < NV; j++) store(c + j * L, V(load<V>(add + j * L) + acc[i][j]));
+    } else {
+      UNROLL for (int i = 0; i < R; i++, c += t.ldc) UNROLL for (int j = 0; j < NV; j++) store(c + j * L, acc[i][j]);
+    }
+    return;
+  }
+  UNROLL for (int i = 0; i < R; i++, c += t.ldc) {
+    UNROLL for (int j = 0; j < NV; j++) {
+      V v = acc[i][j];
+      if (j < NV - 1) {
+        if (add) v += load<V>(add + j * L);
+        store(c + j * L, v);
+      } else {
+        if (add) v += load_lanes<T>(add + j * L, t.lanes);
+        store_lanes<T>(c + j * L, v, t.lanes);
+      }
+    }
+    if (add) add += t.ld_add;
+  }
+}
+
+template <class T> using TileKernel = void (*)(const Tile<T>&);
+// The tile of `rows` rows, 1 ... TILE_ROWS, and `vectors` vectors of columns, 1 ... TILE_VECS.
+template <class T, bool ROWS, int NV = TILE_VECS, int R = TILE_ROWS> INLINE TileKernel<T> tile_kernel(i64 rows, i64 vectors) {
+  if constexpr (NV > 1)
+    if (vectors < NV) return tile_kernel<T, ROWS, NV - 1, R>(rows, vectors);
+  if constexpr (R > 1)
+    if (rows < R) return tile_kernel<T, ROWS, NV, R - 1>(rows, vectors);
+  return tile_into_place<T, R, NV, ROWS>;
+}
 
 // C (or C +=) A B for packed A [K][R] and TILE_COLS columns of B, whose rows are ldb apart (TILE_COLS when packed); rows of C are ldc apart and have
 // room for TILE_COLS.
 template <class T, int R> NOINLINE void tile_packed(i32 K, const T* a, const T* b, i32 ldb, T* c, i32 ldc, i32 accumulate) {
   using V = Vec<T>;
   V acc[R][TILE_VECS];
-  for (int i = 0; i < R; i++)
-    for (int j = 0; j < TILE_VECS; j++) acc[i][j] = V{};
-  for (i32 k = 0; k < K; k++) {
-    V bv[TILE_VECS];
-    for (int j = 0; j < TILE_VECS; j++) bv[j] = load<V>(b + j * LANES<T>);
-    for (int i = 0; i < R; i++) {
-      KEEP_ORDER;
-      const V av = splat<V>(a[i]);
-      for (int j = 0; j < TILE_VECS; j++) acc[i][j] = fma(av, bv[j], acc[i][j]);
-    }
-    KEEP_ORDER;
-    a += R;
-    b += ldb;
-  }
-  for (int i = 0; i < R; i++, c += ldc)
-    for (int j = 0; j < TILE_VECS; j++) {
+  tile_sums<T, R, TILE_VECS, false>(acc, K, a, R, b, ldb);
+  UNROLL for (int i = 0; i < R; i++, c += ldc)
+    UNROLL for (int j = 0; j < TILE_VECS; j++) {
       T* to = c + j * LANES<T>;
       store(to, accumulate ? V(load<V>(to) + acc[i][j]) : acc[i][j]);
     }
@@ -64,22 +167,21 @@ template <class T, int R, int NV>
 NOINLINE void tile_offsets(i32 K, const T* a, const T* b, const i32* offset, T* c, i32 ldc, i32 accumulate) {
   using V = Vec<T>;
   V acc[R][NV];
-  for (int i = 0; i < R; i++)
-    for (int j = 0; j < NV; j++) acc[i][j] = V{};
+  UNROLL for (int i = 0; i < R; i++) UNROLL for (int j = 0; j < NV; j++) acc[i][j] = V{};
   for (i32 k = 0; k < K; k++) {
     const T* row = b + offset[k];
     V bv[NV];
-    for (int j = 0; j < NV; j++) bv[j] = load<V>(row + j * LANES<T>);
-    for (int i = 0; i < R; i++) {
+    UNROLL for (int j = 0; j < NV; j++) bv[j] = load<V>(row + j * LANES<T>);
+    UNROLL for (int i = 0; i < R; i++) {
       KEEP_ORDER;
       const V av = splat<V>(a[i]);
-      for (int j = 0; j < NV; j++) acc[i][j] = fma(av, bv[j], acc[i][j]);
+      UNROLL for (int j = 0; j < NV; j++) acc[i][j] = fma(av, bv[j], acc[i][j]);
     }
     KEEP_ORDER;
     a += R;
   }
-  for (int i = 0; i < R; i++, c += ldc)
-    for (int j = 0; j < NV; j++) {
+  UNROLL for (int i = 0; i < R; i++, c += ldc)
+    UNROLL for (int j = 0; j < NV; j++) {
       T* to = c + j * LANES<T>;
       store(to, accumulate ? V(load<V>(to) + acc[i][j]) : acc[i][j]);
     }
@@ -98,54 +200,83 @@ template <class T, int NV, int R = TILE_ROWS> INLINE OffsetTile<T> offset_tile(i
   else return rows >= R ? tile_offsets<T, R, NV> : offset_tile<T, NV, R - 1>(rows);
 }
 
-// to[k * ld + r] = from[r * row_stride + k]: `rows` lines that are dense along k become columns.
-template <class T> NOINLINE void pack_transposed(T* to, i64 ld, const T* from, i64 row_stride, i64 rows, i64 K) {
-  i64 r = 0;
+// to[k * ld + r] = from[r * row_stride + k] for r < N: N <= 4 lines that are dense along k become columns. WIDE: zeros up to column 4.
+template <class T, int N, bool WIDE> NOINLINE void pack_transposed(T* to, i64 ld, const T* from, i64 row_stride, i64 K) {
+  const T *p0 = from, *p1 = from + row_stride, *p2 = from + 2 * row_stride, *p3 = from + 3 * row_stride;
+  i64 k = 0;
   if constexpr (sizeof(T) == 4) {
     using V = Vec<T, 4>;
-    for (; r + 4 <= rows; r += 4) {
-      const T *p0 = from + r * row_stride, *p1 = p0 + row_stride, *p2 = p1 + row_stride, *p3 = p2 + row_stride;
-      T* q = to + r;
-      i64 k = 0;
-      for (; k + 4 <= K; k += 4, q += 4 * ld) {
-        const V a = load<V>(p0 + k), b = load<V>(p1 + k), c = load<V>(p2 + k), d = load<V>(p3 + k);
-        const V ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
-        const V AB = __builtin_shufflevector(a, b, 2, 6, 3, 7), CD = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-        store(q, V(__builtin_shufflevector(ab, cd, 0, 1, 4, 5)));
-        store(q + ld, V(__builtin_shufflevector(ab, cd, 2, 3, 6, 7)));
-        store(q + 2 * ld, V(__builtin_shufflevector(AB, CD, 0, 1, 4, 5)));
-        store(q + 3 * ld, V(__builtin_shufflevector(AB, CD, 2, 3, 6, 7)));
+    using H = Vec<T, 2>;
+    for (; k + 4 <= K; k += 4, to += 4 * ld) {
+      const V a = load<V>(p0 + k), b = N > 1 ? load<V>(p1 + k) : V{}, c = N > 2 ? load<V>(p2 + k) : V{}, d = N > 3 ? load<V>(p3 + k) : V{};
+      const V ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), AB = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+      const V cd = __builtin_shufflevector(c, d, 0, 4, 1, 5), CD = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+      const V at[4] = {__builtin_shufflevector(ab, cd, 0, 1, 4, 5), __builtin_shufflevector(ab, cd, 2, 3, 6, 7),
+                       __builtin_shufflevector(AB, CD, 0, 1, 4, 5), __builtin_shufflevector(AB, CD, 2, 3, 6, 7)};
+      UNROLL for (int i = 0; i < 4; i++) {
+        T* q = to + i * ld;
+        if constexpr (N == 4 || WIDE) store(q, at[i]);
+        else if constexpr (N == 1) *q = at[i][0];
+        else store(q, H(__builtin_shufflevector(at[i], at[i], 0, 1)));
+        if constexpr (N == 3 && !WIDE) q[2] = at[i][2];
       }
-      for (; k < K; k++, q += ld) q[0] = p0[k], q[1] = p1[k], q[2] = p2[k], q[3] = p3[k];
     }
   }
-  for (; r < rows; r++) {
-    const T* p = from + r * row_stride;
-    T* q = to + r;
-    for (i64 k = 0; k < K; k++, q += ld) *q = p[k];
+  for (; k < K; k++, to += ld) {
+    to[0] = p0[k];
+    if constexpr (N > 1) to[1] = p1[k];
+    if constexpr (N > 2) to[2] = p2[k];
+    if constexpr (N > 3) to[3] = p3[k];
+    if constexpr (WIDE) for (int r = N; r < 4; r++) to[r] = 0;
   }
+}
+
+// `count` neighbouring strips of R rows from lines that are dense along the rows: to[s * to_stride + k * R + r] = from[s * R + r + k * k_stride].
+// Some lines at a time, each along its length, which the processor fetches ahead; and not one line at a time, which would write to too many places at once.
+template <class T, int R> NOINLINE void pack_dense_rows(T* to, i64 to_stride, const T* from, i64 k_stride, i64 count, i64 K) {
+  for (i64 k0 = 0; k0 < K; k0 += 16) {
+    const i64 lines = min_of(i64(16), K - k0);
+    for (i64 s = 0; s < count; s++) {
+      T* q = to + s * to_stride + k0 * R;
+      const T* p = from + s * R + k0 * k_stride;
+      for (i64 k = 0; k < lines; k++, q += R, p += k_stride) __builtin_memcpy(q, p, R * sizeof(T));
+    }
+  }
+}
+template <class T, int R = TILE_ROWS> INLINE void pack_dense(T* to, i64 to_stride, const T* from, i64 k_stride, i64 rows, i64 count, i64 K) {
+  if constexpr (R == TILE_ROWS)
+    if (rows == TILE_COLS<T>) return pack_dense_rows<T, TILE_COLS<T>>(to, to_stride, from, k_stride, count, K);
+  if constexpr (R == 1) return pack_dense_rows<T, 1>(to, to_stride, from, k_stride, count, K);
+  else return rows >= R ? pack_dense_rows<T, R>(to, to_stride, from, k_stride, count, K) : pack_dense<T, R - 1>(to, to_stride, from, k_stride, rows, count, K);
 }
 
 // to[k * ld + r] = from[r * row_stride + k * k_stride] for r < rows, zero for rows <= r < ld.
 template <class T> NOINLINE void pack_lines(T* to, i64 ld, const T* from, i64 row_stride, i64 k_stride, i64 rows, i64 K) {
-  if (rows < ld)
-    for (i64 k = 0; k < K; k++)
-      for (i64 r = rows; r < ld; r++) to[k * ld + r] = 0;
-  if (row_stride == 1) {
-    using V = Vec<T>;
-    if (rows == TILE_COLS<T>) {
-      for (i64 k = 0; k < K; k++, to += ld, from += k_stride)
-        for (int j = 0; j < TILE_VECS; j++) store(to + j * LANES<T>, load<V>(from + j * LANES<T>));
-    } else {
-      for (i64 k = 0; k < K; k++, to += ld, from += k_stride)
-        for (i64 r = 0; r < rows; r++) to[r] = from[r];
+  if (row_stride == 1 && rows == ld && (rows <= TILE_ROWS || rows == TILE_COLS<T>)) return pack_dense(to, i64(0), from, k_stride, rows, i64(1), K);
+  i64 done = rows;
+  if (k_stride == 1 && row_stride != 1) {
+    i64 r = 0;
+    for (; r + 4 <= rows; r += 4) pack_transposed<T, 4, false>(to + r, ld, from + r * row_stride, row_stride, K);
+    const T* rest = from + r * row_stride;
+    const i64 n = rows - r;
+    if (n > 0 && r + 4 <= ld) {
+      (n == 1 ? pack_transposed<T, 1, true> : n == 2 ? pack_transposed<T, 2, true> : pack_transposed<T, 3, true>)(to + r, ld, rest, row_stride, K);
+      done = r + 4;
+    } else if (n > 0) {
+      (n == 1 ? pack_transposed<T, 1, false> : n == 2 ? pack_transposed<T, 2, false> : pack_transposed<T, 3, false>)(to + r, ld, rest, row_stride, K);
     }
-  } else if (k_stride == 1) {
-    pack_transposed(to, ld, from, row_stride, rows, K);
   } else {
-    for (i64 k = 0; k < K; k++, to += ld, from += k_stride)
-      for (i64 r = 0; r < rows; r++) to[r] = from[r * row_stride];
+    for (i64 k = 0; k < K; k++)
+      for (i64 r = 0; r < rows; r++) to[k * ld + r] = from[r * row_stride + k * k_stride];
   }
+  if (done == ld) return;
+  if ((ld - done) % 4 == 0) {
+    for (i64 r = done; r < ld; r += 4)
+      for (i64 k = 0; k < K; k++) store(to + k * ld + r, Vec<T, 4>{});
+    return;
+  }
+  for (i64 r = done; r < ld; r++)
+    for (i64 k = 0; k < K; k++) to[k * ld + r] = 0;
 }
 
 // c[j] = activation(c[j] + bias): bias_vector[j] when given, else the number `bias`.
