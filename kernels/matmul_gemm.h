@@ -60,33 +60,33 @@ struct Strips {
 };
 
 // Where a tile finds its strip of A.
-enum class Strip {
+enum class StripAt {
   IN_PLACE,
   SHARED,  // packed before the block is computed
   OWN,     // packed by the task that reads it, into its thread's scratch
 };
 
 // How one product runs: the same for all its blocks.
-template <class T> struct Plan {
+template <class T> struct GemmPlan {
   Strips strips;
   i64 kc, nc, sc;  // depth and columns of a block of B, strips of a block of A
-  Strip a;
+  StripAt a;
   bool b_in_place;  // but for a last panel that is not full
   bool fold_bias;   // the bias is added by the tiles
 };
 
-template <class T> INLINE Plan<T> plan_product(const Gemm<T>& g, const PackBuffers<T>& pack) {
+template <class T> INLINE GemmPlan<T> plan_product(const Gemm<T>& g, const PackBuffers<T>& pack) {
   constexpr i64 NR = TILE_COLS<T>, KC_MAX = 1280 / i64(sizeof(T));
-  Plan<T> p{Strips(g.M), ceil_div(g.K, ceil_div(g.K, KC_MAX)), 0, 0, Strip::OWN, false, g.bias != nullptr && !g.bias_over_rows && !g.accumulate};
+  GemmPlan<T> p{Strips(g.M), ceil_div(g.K, ceil_div(g.K, KC_MAX)), 0, 0, StripAt::OWN, false, g.bias != nullptr && !g.bias_over_rows && !g.accumulate};
   p.nc = min_of(round_up(g.N, NR), pack.b_elements / p.kc / NR * NR);
   p.sc = p.strips.count;
   const bool few = p.strips.count <= 2;
   if (g.a_col == 1) {
-    if (!g.subtract && (few || g.N <= 8 * NR)) p.a = Strip::IN_PLACE;
+    if (!g.subtract && (few || g.N <= 8 * NR)) p.a = StripAt::IN_PLACE;
   } else if (g.a_row == 1) {
     // Columns of A that lie near each other; elsewhere lines are packed along their length, for as many strips as there is room.
-    if (!g.subtract && (few || g.a_col * i64(sizeof(T)) <= 128)) p.a = Strip::IN_PLACE;
-    else p.a = Strip::SHARED, p.sc = min_of(p.sc, pack.a_elements / p.kc / TILE_ROWS);
+    if (!g.subtract && (few || g.a_col * i64(sizeof(T)) <= 128)) p.a = StripAt::IN_PLACE;
+    else p.a = StripAt::SHARED, p.sc = min_of(p.sc, pack.a_elements / p.kc / TILE_ROWS);
   }
   // Few rows of A use each panel of B once or twice: not worth a copy, unless its rows would meet in few sets of the first-level cache.
   p.b_in_place = g.b_col == 1 && few && g.b_row * i64(sizeof(T)) % 1024 != 0;
@@ -130,23 +130,23 @@ template <class T> NOINLINE void pack_panels(T* to, const Gemm<T>& g, i64 p0, i6
 }
 
 // A block of the operands: strips from `strip`, columns from `col`, steps [k0, k0 + depth).
-struct Block {
+struct GemmBlock {
   i64 strip, strips, col, cols, k0, depth;
 };
 
 // C's strips [s0, s1) and panels [p0, p1) of a block.
 template <class T>
-NOINLINE void multiply_block(const Gemm<T>& g, const Plan<T>& plan, const PackBuffers<T>& pack, const Block& block, i64 s0, i64 s1, i64 p0, i64 p1) {
+NOINLINE void multiply_block(const Gemm<T>& g, const GemmPlan<T>& plan, const PackBuffers<T>& pack, const GemmBlock& block, i64 s0, i64 s1, i64 p0, i64 p1) {
   constexpr i64 NR = TILE_COLS<T>, L = LANES<T>;
   const Strips& strips = plan.strips;
   const i64 depth = block.depth;
-  T* a = plan.a == Strip::OWN ? static_cast<T*>(thread_scratch()) : pack.a;
-  const i64 first = strips.start(plan.a == Strip::OWN ? s0 : block.strip);
-  if (plan.a == Strip::OWN) pack_strips(a, g, strips, s0, s1, block.k0, depth);
+  T* a = plan.a == StripAt::OWN ? static_cast<T*>(thread_scratch()) : pack.a;
+  const i64 first = strips.start(plan.a == StripAt::OWN ? s0 : block.strip);
+  if (plan.a == StripAt::OWN) pack_strips(a, g, strips, s0, s1, block.k0, depth);
   Tile<T> t;
   t.K = static_cast<i32>(depth);
   t.ldc = g.c_row;
-  const bool rows = plan.a == Strip::IN_PLACE && g.a_col == 1, more = block.k0 > 0 || g.accumulate;
+  const bool rows = plan.a == StripAt::IN_PLACE && g.a_col == 1, more = block.k0 > 0 || g.accumulate;
   t.ld_add = more ? g.c_row : 0;
   for (i64 p = p0; p < p1; p++) {
     const i64 width = min_of(NR, block.cols - p * NR), vectors = ceil_div(width, L), j = block.col + p * NR;
@@ -158,7 +158,7 @@ NOINLINE void multiply_block(const Gemm<T>& g, const Plan<T>& plan, const PackBu
     const TileKernel<T> low = kernel(strips.low), high = strips.higher > s0 ? kernel(strips.low + 1) : low;
     for (i64 s = s0; s < s1; s++) {
       const i64 i = strips.start(s);
-      if (plan.a == Strip::IN_PLACE) t.a = g.A + i * g.a_row + block.k0 * g.a_col, t.lda = rows ? g.a_row : g.a_col;
+      if (plan.a == StripAt::IN_PLACE) t.a = g.A + i * g.a_row + block.k0 * g.a_col, t.lda = rows ? g.a_row : g.a_col;
       else t.a = a + (i - first) * depth, t.lda = strips.height(s);
       t.c = g.C + i * g.c_row + j;
       t.add = more ? t.c : plan.fold_bias ? g.bias + j : nullptr;
@@ -168,12 +168,12 @@ NOINLINE void multiply_block(const Gemm<T>& g, const Plan<T>& plan, const PackBu
 }
 
 // Packs what the block's tasks share, then multiplies.
-template <class T> NOINLINE void run_block(const Gemm<T>& g, const Plan<T>& plan, const PackBuffers<T>& pack, const Block& block) {
+template <class T> NOINLINE void run_block(const Gemm<T>& g, const GemmPlan<T>& plan, const PackBuffers<T>& pack, const GemmBlock& block) {
   constexpr i64 NR = TILE_COLS<T>;
   const Strips& strips = plan.strips;
   const i64 panels = ceil_div(block.cols, NR), last_strip = block.strip + block.strips;
   // Groups of panels and strips, so that lines are read in long pieces. B's block is packed once for all blocks of strips.
-  const i64 skip = block.strip > 0 ? panels : plan.b_in_place ? block.cols / NR : 0, shared = plan.a == Strip::SHARED ? block.strips : 0;
+  const i64 skip = block.strip > 0 ? panels : plan.b_in_place ? block.cols / NR : 0, shared = plan.a == StripAt::SHARED ? block.strips : 0;
   const i64 b_group = max_of(ceil_div(i64(1) << 14, block.depth * NR), ceil_div(panels, i64(12))), b_groups = ceil_div(panels - skip, b_group);
   const i64 a_group = max_of(ceil_div(i64(1) << 14, block.depth * TILE_ROWS), ceil_div(shared, i64(12))), a_groups = ceil_div(shared, a_group);
   parallel_for(a_groups + b_groups, 1, [&](i64 begin, i64 end) {
@@ -209,7 +209,7 @@ template <class T> NOINLINE void run_block(const Gemm<T>& g, const Plan<T>& plan
 
 // K >= 1. The sum over K is cut by K alone, so neither threads nor the shape of the blocks change the result.
 template <class T> NOINLINE void gemm_blocked(const Gemm<T>& g, const PackBuffers<T>& pack) {
-  const Plan<T> plan = plan_product(g, pack);
+  const GemmPlan<T> plan = plan_product(g, pack);
   for (i64 col = 0; col < g.N; col += plan.nc)
     for (i64 k0 = 0; k0 < g.K; k0 += plan.kc)
       for (i64 strip = 0; strip < plan.strips.count; strip += plan.sc)

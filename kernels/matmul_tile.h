@@ -23,11 +23,13 @@ constexpr int TILE_ROWS = 6, TILE_VECS = 2;
 template <class T> constexpr int TILE_COLS = TILE_VECS * LANES<T>;
 
 // WebAssembly engines do not schedule: the order written is the order run. The fence stops clang from hoisting all loads of an iteration to its
-// top, which would spill accumulators.
+// top, which would spill accumulators; it names the sum just made, or clang would move the arithmetic behind the fences.
 #if defined(__wasm__)
 #define KEEP_ORDER __asm__ volatile("" ::: "memory")
+#define KEEP_SUM(v) __asm__ volatile("" : "+r"(v)::"memory")
 #else
 #define KEEP_ORDER
+#define KEEP_SUM(v)
 #endif
 
 // g++ keeps an array of sums in registers only if the loops over it are unrolled early.
@@ -62,34 +64,35 @@ template <class T> INLINE void store_lanes(T* p, Vec<T> v, i64 lanes) {
   store_part<T, LANES<T> / 2>(p, all, lanes);
 }
 
+// acc += av times NV vectors.
+template <class V, int NV> INLINE void add_multiple(V (&acc)[NV], Elem<V> a, const V (&bv)[NV]) {
+  const V av = splat<V>(a);
+  UNROLL for (int j = 0; j < NV; j++) acc[j] = fma(av, bv[j], acc[j]);
+  UNROLL for (int j = 0; j < NV; j++) KEEP_SUM(acc[j]);
+}
+
 // acc = the product of R rows of A and NV vectors of B's columns. Row i of A at step k is a[i * lda + k] (ROWS: dense along k) or a[i + k * lda]
 // (dense along i, as packed strips are); row k of B is b + k * ldb.
 template <class T, int R, int NV, bool ROWS> INLINE void tile_sums(Vec<T> (&acc)[R][NV], i32 K, const T* a, i64 lda, const T* b, i64 ldb) {
   using V = Vec<T>;
+  using ptrdiff = __PTRDIFF_TYPE__;
+  const ptrdiff a_step = static_cast<ptrdiff>(lda), b_step = static_cast<ptrdiff>(ldb);
   UNROLL for (int i = 0; i < R; i++) UNROLL for (int j = 0; j < NV; j++) acc[i][j] = V{};
   if constexpr (ROWS) {
     const T* p[R];
-    UNROLL for (int i = 0; i < R; i++) p[i] = a + i * lda;
-    for (i32 k = 0; k < K; k++, b += ldb) {
+    UNROLL for (int i = 0; i < R; i++) p[i] = a + i * a_step;
+    for (i32 k = 0; k < K; k++, b += b_step) {
       V bv[NV];
-      UNROLL for (int j = 0; j < NV; j++) bv[j] = load<V>(b + j * LANES<T>);
-      UNROLL for (int i = 0; i < R; i++) {
-        KEEP_ORDER;
-        const V av = splat<V>(p[i][k]);
-        UNROLL for (int j = 0; j < NV; j++) acc[i][j] = fma(av, bv[j], acc[i][j]);
-      }
+      UNROLL for (usize j = 0; j < NV; j++) bv[j] = load<V>(b + j * LANES<T>);
       KEEP_ORDER;
+      UNROLL for (int i = 0; i < R; i++) add_multiple(acc[i], p[i][k], bv);
     }
   } else {
-    for (i32 k = 0; k < K; k++, a += lda, b += ldb) {
+    for (i32 k = 0; k < K; k++, a += a_step, b += b_step) {
       V bv[NV];
-      UNROLL for (int j = 0; j < NV; j++) bv[j] = load<V>(b + j * LANES<T>);
-      UNROLL for (int i = 0; i < R; i++) {
-        KEEP_ORDER;
-        const V av = splat<V>(a[i]);
-        UNROLL for (int j = 0; j < NV; j++) acc[i][j] = fma(av, bv[j], acc[i][j]);
-      }
+      UNROLL for (usize j = 0; j < NV; j++) bv[j] = load<V>(b + j * LANES<T>);
       KEEP_ORDER;
+      UNROLL for (usize i = 0; i < R; i++) add_multiple(acc[i], a[i], bv);
     }
   }
 }
@@ -171,13 +174,9 @@ NOINLINE void tile_offsets(i32 K, const T* a, const T* b, const i32* offset, T* 
   for (i32 k = 0; k < K; k++) {
     const T* row = b + offset[k];
     V bv[NV];
-    UNROLL for (int j = 0; j < NV; j++) bv[j] = load<V>(row + j * LANES<T>);
-    UNROLL for (int i = 0; i < R; i++) {
-      KEEP_ORDER;
-      const V av = splat<V>(a[i]);
-      UNROLL for (int j = 0; j < NV; j++) acc[i][j] = fma(av, bv[j], acc[i][j]);
-    }
+    UNROLL for (usize j = 0; j < NV; j++) bv[j] = load<V>(row + j * LANES<T>);
     KEEP_ORDER;
+    UNROLL for (usize i = 0; i < R; i++) add_multiple(acc[i], a[i], bv);
     a += R;
   }
   UNROLL for (int i = 0; i < R; i++, c += ldc)
@@ -201,7 +200,7 @@ template <class T, int NV, int R = TILE_ROWS> INLINE OffsetTile<T> offset_tile(i
 }
 
 // to[k * ld + r] = from[r * row_stride + k] for r < N: N <= 4 lines that are dense along k become columns. WIDE: zeros up to column 4.
-template <class T, int N, bool WIDE> NOINLINE void pack_transposed(T* to, i64 ld, const T* from, i64 row_stride, i64 K) {
+template <class T, int N, bool WIDE> NOINLINE void pack_few_transposed(T* to, i64 ld, const T* from, i64 row_stride, i64 K) {
   const T *p0 = from, *p1 = from + row_stride, *p2 = from + 2 * row_stride, *p3 = from + 3 * row_stride;
   i64 k = 0;
   if constexpr (sizeof(T) == 4) {
@@ -231,6 +230,18 @@ template <class T, int N, bool WIDE> NOINLINE void pack_transposed(T* to, i64 ld
   }
 }
 
+// The same for any number of rows; where ld leaves room, zeros up to a multiple of 4.
+template <class T> INLINE void pack_transposed(T* to, i64 ld, const T* from, i64 row_stride, i64 rows, i64 K) {
+  i64 r = 0;
+  for (; r + 4 <= rows; r += 4) pack_few_transposed<T, 4, false>(to + r, ld, from + r * row_stride, row_stride, K);
+  const i64 n = rows - r;
+  if (n == 0) return;
+  const bool wide = r + 4 <= ld;
+  const auto pack = wide ? (n == 1 ? pack_few_transposed<T, 1, true> : n == 2 ? pack_few_transposed<T, 2, true> : pack_few_transposed<T, 3, true>)
+                         : (n == 1 ? pack_few_transposed<T, 1, false> : n == 2 ? pack_few_transposed<T, 2, false> : pack_few_transposed<T, 3, false>);
+  pack(to + r, ld, from + r * row_stride, row_stride, K);
+}
+
 // `count` neighbouring strips of R rows from lines that are dense along the rows: to[s * to_stride + k * R + r] = from[s * R + r + k * k_stride].
 // Some lines at a time, each along its length, which the processor fetches ahead; and not one line at a time, which would write to too many places at once.
 template <class T, int R> NOINLINE void pack_dense_rows(T* to, i64 to_stride, const T* from, i64 k_stride, i64 count, i64 K) {
@@ -255,16 +266,8 @@ template <class T> NOINLINE void pack_lines(T* to, i64 ld, const T* from, i64 ro
   if (row_stride == 1 && rows == ld && (rows <= TILE_ROWS || rows == TILE_COLS<T>)) return pack_dense(to, i64(0), from, k_stride, rows, i64(1), K);
   i64 done = rows;
   if (k_stride == 1 && row_stride != 1) {
-    i64 r = 0;
-    for (; r + 4 <= rows; r += 4) pack_transposed<T, 4, false>(to + r, ld, from + r * row_stride, row_stride, K);
-    const T* rest = from + r * row_stride;
-    const i64 n = rows - r;
-    if (n > 0 && r + 4 <= ld) {
-      (n == 1 ? pack_transposed<T, 1, true> : n == 2 ? pack_transposed<T, 2, true> : pack_transposed<T, 3, true>)(to + r, ld, rest, row_stride, K);
-      done = r + 4;
-    } else if (n > 0) {
-      (n == 1 ? pack_transposed<T, 1, false> : n == 2 ? pack_transposed<T, 2, false> : pack_transposed<T, 3, false>)(to + r, ld, rest, row_stride, K);
-    }
+    pack_transposed(to, ld, from, row_stride, rows, K);
+    if (round_up(rows, 4) <= ld) done = round_up(rows, 4);
   } else {
     for (i64 k = 0; k < K; k++)
       for (i64 r = 0; r < rows; r++) to[k * ld + r] = from[r * row_stride + k * k_stride];
