@@ -42,26 +42,27 @@ template <class T> constexpr int TILE_COLS = TILE_VECS * LANES<T>;
 // The epilogue's activations, numbered as in the instruction set.
 enum Activation : i32 { ACT_NONE = 0, ACT_RELU = 1, ACT_SIGMOID = 2, ACT_TANH = 3 };
 
-// The first `lanes` lanes; loading fills the others with zeros, storing leaves what is there.
+// The first `lanes` lanes, 1 ... LANES; loading fills the others with zeros, storing leaves what is there.
+template <class T, int N> INLINE void copy_part(T* to, const T* from, i64 lanes) {
+  if (lanes & N) {
+    __builtin_memcpy(to, from, N * sizeof(T));
+    to += N;
+    from += N;
+  }
+  if constexpr (N > 1) copy_part<T, N / 2>(to, from, lanes);
+}
 template <class T> INLINE Vec<T> load_lanes(const T* p, i64 lanes) {
   if (LIKELY(lanes == LANES<T>)) return load<Vec<T>>(p);
-  T all[LANES<T>] = {};
-  for (i64 j = 0; j < lanes; j++) all[j] = p[j];
+  T all[LANES<T>];
+  store(all, Vec<T>{});
+  copy_part<T, LANES<T> / 2>(all, p, lanes);
   return load<Vec<T>>(all);
-}
-template <class T, int N> INLINE void store_part(T* p, const T* all, i64 lanes) {
-  if (lanes & N) {
-    __builtin_memcpy(p, all, N * sizeof(T));
-    p += N;
-    all += N;
-  }
-  if constexpr (N > 1) store_part<T, N / 2>(p, all, lanes);
 }
 template <class T> INLINE void store_lanes(T* p, Vec<T> v, i64 lanes) {
   if (LIKELY(lanes == LANES<T>)) return store(p, v);
   T all[LANES<T>];
   store(all, v);
-  store_part<T, LANES<T> / 2>(p, all, lanes);
+  copy_part<T, LANES<T> / 2>(p, all, lanes);
 }
 
 // acc += av times NV vectors.
@@ -71,13 +72,12 @@ template <class V, int NV> INLINE void add_multiple(V (&acc)[NV], Elem<V> a, con
   UNROLL for (int j = 0; j < NV; j++) KEEP_SUM(acc[j]);
 }
 
-// acc = the product of R rows of A and NV vectors of B's columns. Row i of A at step k is a[i * lda + k] (ROWS: dense along k) or a[i + k * lda]
+// acc += the product of R rows of A and NV vectors of B's columns. Row i of A at step k is a[i * lda + k] (ROWS: dense along k) or a[i + k * lda]
 // (dense along i, as packed strips are); row k of B is b + k * ldb.
-template <class T, int R, int NV, bool ROWS> INLINE void tile_sums(Vec<T> (&acc)[R][NV], i32 K, const T* a, i64 lda, const T* b, i64 ldb) {
+template <class T, int R, int NV, bool ROWS> INLINE void tile_accumulate(Vec<T> (&acc)[R][NV], i32 K, const T* a, i64 lda, const T* b, i64 ldb) {
   using V = Vec<T>;
   using ptrdiff = __PTRDIFF_TYPE__;
   const ptrdiff a_step = static_cast<ptrdiff>(lda), b_step = static_cast<ptrdiff>(ldb);
-  UNROLL for (int i = 0; i < R; i++) UNROLL for (int j = 0; j < NV; j++) acc[i][j] = V{};
   if constexpr (ROWS) {
     const T* p[R];
     UNROLL for (int i = 0; i < R; i++) p[i] = a + i * a_step;
@@ -97,6 +97,10 @@ template <class T, int R, int NV, bool ROWS> INLINE void tile_sums(Vec<T> (&acc)
   }
 }
 
+template <class T, int R, int NV> INLINE void clear_sums(Vec<T> (&acc)[R][NV]) {
+  UNROLL for (int i = 0; i < R; i++) UNROLL for (int j = 0; j < NV; j++) acc[i][j] = Vec<T>{};
+}
+
 // The operands of one tile.
 template <class T> struct Tile {
   i32 K;
@@ -110,13 +114,53 @@ template <class T> struct Tile {
   i64 ld_add;
   i64 lanes;  // columns of the last vector, 1 ... LANES
 };
+#if defined(__wasm__)
+// Straight from the loop to the stores: with branches or more vectors behind the loop the engine would spill every sum at each place that sets it.
+template <class T, int R, int NV, bool ROWS> NOINLINE void whole_tile(const Tile<T>& t) {
+  using V = Vec<T>;
+  const i32 ldc = static_cast<i32>(t.ldc), ld_add = static_cast<i32>(t.ld_add);
+  V acc[R][NV];
+  if (t.add) {
+    const T* add = t.add;
+    for (int i = 0; i < R; i++, add += ld_add)
+      for (int j = 0; j < NV; j++) acc[i][j] = load<V>(add + j * LANES<T>);
+  } else {
+    clear_sums<T>(acc);
+  }
+  tile_accumulate<T, R, NV, ROWS>(acc, t.K, t.a, t.lda, t.b, t.ldb);
+  T* c = t.c;
+  for (int i = 0; i < R; i++, c += ldc)
+    for (int j = 0; j < NV; j++) store(c + j * LANES<T>, acc[i][j]);
+}
+// A last vector that is not full goes through a whole tile beside C.
+template <class T, int R, int NV, bool ROWS> NOINLINE void tile_into_place(const Tile<T>& t) {
+  constexpr i64 L = LANES<T>, LD = NV * L;
+  if (LIKELY(t.lanes == L)) return whole_tile<T, R, NV, ROWS>(t);
+  const i64 width = LD - L + t.lanes;
+  T edge[R * LD];
+  Tile<T> whole = t;
+  whole.c = edge;
+  whole.ldc = whole.ld_add = LD;
+  if (t.add) {
+    whole.add = edge;
+    for (i64 i = 0; i < R; i++)
+      for (i64 j = 0; j < LD; j++) edge[i * LD + j] = j < width ? t.add[i * t.ld_add + j] : 0;
+  }
+  whole_tile<T, R, NV, ROWS>(whole);
+  for (i64 i = 0; i < R; i++) {
+    for (i64 j = 0; j < LD - L; j += L) store(t.c + i * t.ldc + j, load<Vec<T>>(edge + i * LD + j));
+    for (i64 j = LD - L; j < width; j++) t.c[i * t.ldc + j] = edge[i * LD + j];
+  }
+}
+#else
 template <class T, int R, int NV, bool ROWS> NOINLINE void tile_into_place(const Tile<T>& t) {
   using V = Vec<T>;
   constexpr int L = LANES<T>;
   T* c = t.c;
   UNROLL for (int i = 0; i < R; i++) __builtin_prefetch(c + i * t.ldc, 1);
   V acc[R][NV];
-  tile_sums<T, R, NV, ROWS>(acc, t.K, t.a, t.lda, t.b, t.ldb);
+  clear_sums<T>(acc);
+  tile_accumulate<T, R, NV, ROWS>(acc, t.K, t.a, t.lda, t.b, t.ldb);
   const T* add = t.add;
   if (LIKELY(t.lanes == L)) {
     if (add) {
@@ -141,6 +185,7 @@ template <class T, int R, int NV, bool ROWS> NOINLINE void tile_into_place(const
     if (add) add += t.ld_add;
   }
 }
+#endif
 
 template <class T> using TileKernel = void (*)(const Tile<T>&);
 // The tile of `rows` rows, 1 ... TILE_ROWS, and `vectors` vectors of columns, 1 ... TILE_VECS.
@@ -157,7 +202,8 @@ template <class T, bool ROWS, int NV = TILE_VECS, int R = TILE_ROWS> INLINE Tile
 template <class T, int R> NOINLINE void tile_packed(i32 K, const T* a, const T* b, i32 ldb, T* c, i32 ldc, i32 accumulate) {
   using V = Vec<T>;
   V acc[R][TILE_VECS];
-  tile_sums<T, R, TILE_VECS, false>(acc, K, a, R, b, ldb);
+  clear_sums<T>(acc);
+  tile_accumulate<T, R, TILE_VECS, false>(acc, K, a, R, b, ldb);
   UNROLL for (int i = 0; i < R; i++, c += ldc)
     UNROLL for (int j = 0; j < TILE_VECS; j++) {
       T* to = c + j * LANES<T>;
