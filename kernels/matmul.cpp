@@ -242,7 +242,9 @@ template <class T> static NOINLINE void gemm(const Gemm<T>& g, bool whole_pool) 
     matvec(g.N, g.K, g.B, g.b_col, g.b_row, g.A, g.a_col, g.C, i64(1), g.accumulate);
     return finish_block(g, 0, g.M, 0, g.N);
   }
-  if (g.a_col == 1 && g.b_row == 1 && g.M <= 8 && g.N >= 4 * g.M && g.K >= 16 && !g.accumulate) return gemm_dots(g);
+  // Where tiles read A in place, packing a short B costs less than the sums across lanes.
+  const bool few = TILES_READ_ROWS ? g.M <= 8 && g.N >= 4 * g.M : min_of(g.M, g.N) <= 10 && max_of(g.M, g.N) >= 4;
+  if (g.a_col == 1 && g.b_row == 1 && few && g.K >= 16 && !g.accumulate) return gemm_dots(g);
   if (!whole_pool || g.M * g.N * g.K <= 32768) return gemm_blocked(g, thread_buffers<T>());
   const i64 most = SHARED_SCRATCH_BYTES / i64(sizeof(T)) / (g.M * g.N);
   const i64 parts = g.K >= 1024 && g.M * g.N <= 65536 ? min_of(min_of(g.K / 256, i64(16)), most) : 1;

@@ -82,7 +82,7 @@ template <class T> INLINE GemmPlan<T> plan_product(const Gemm<T>& g, const PackB
   p.sc = p.strips.count;
   const bool few = p.strips.count <= 2;
   if (g.a_col == 1) {
-    if (!g.subtract && (few || g.N <= 8 * NR)) p.a = StripAt::IN_PLACE;
+    if (TILES_READ_ROWS && !g.subtract && (few || g.N <= 8 * NR)) p.a = StripAt::IN_PLACE;
   } else if (g.a_row == 1) {
     // Columns of A that lie near each other; elsewhere lines are packed along their length, for as many strips as there is room.
     if (!g.subtract && (few || g.a_col * i64(sizeof(T)) <= 128)) p.a = StripAt::IN_PLACE;
@@ -154,7 +154,11 @@ NOINLINE void multiply_block(const Gemm<T>& g, const GemmPlan<T>& plan, const Pa
     t.b = in_place ? g.B + block.k0 * g.b_row + j : pack.b + p * NR * depth;
     t.ldb = in_place ? g.b_row : vectors * L;
     t.lanes = width - (vectors - 1) * L;
-    const auto kernel = [&](i64 height) { return rows ? tile_kernel<T, true>(height, vectors) : tile_kernel<T, false>(height, vectors); };
+    const auto kernel = [&](i64 height) {
+      if constexpr (TILES_READ_ROWS)
+        if (rows) return tile_kernel<T, true>(height, vectors);
+      return tile_kernel<T, false>(height, vectors);
+    };
     const TileKernel<T> low = kernel(strips.low), high = strips.higher > s0 ? kernel(strips.low + 1) : low;
     for (i64 s = s0; s < s1; s++) {
       const i64 i = strips.start(s);

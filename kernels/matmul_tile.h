@@ -114,6 +114,13 @@ template <class T> struct Tile {
   i64 ld_add;
   i64 lanes;  // columns of the last vector, 1 ... LANES
 };
+// Whether tiles that read rows of A in place are worth having: WebAssembly engines compile their many addresses badly.
+#if defined(__wasm__)
+constexpr bool TILES_READ_ROWS = false;
+#else
+constexpr bool TILES_READ_ROWS = true;
+#endif
+
 #if defined(__wasm__)
 // Straight from the loop to the stores: with branches or more vectors behind the loop the engine would spill every sum at each place that sets it.
 template <class T, int R, int NV, bool ROWS> NOINLINE void whole_tile(const Tile<T>& t) {
