@@ -15,6 +15,11 @@ const REGION = 65536;
 /** Before the heap grows, garbage is looked for: when this much was taken since the last time, and collecting takes at most 1 / 40 of the time. */
 const COLLECT_FROM = 16 * 2 ** 20;
 const COLLECT_SHARE = 40;
+/**
+ * The collector is told of a third of the bytes. With all of them it runs about once per 64 MB that a step drops, which took a fifth of the
+ * translation Transformer's step; with a third, a process holds some 100 MB more and those collections are a third as many.
+ */
+const COUNTED = 3;
 const KEEP_SMALL = 256; // freed small blocks kept per class; more would pin too many regions
 
 /** A piece of memory: of 64 KiB, which small blocks are cut from, or one large block. Collected when no storage in it is reachable. */
@@ -244,7 +249,7 @@ export class Pool {
       this.#regions.register(region, { address, sizeClass }, region);
     } else {
       region.serial = ++this.#serial;
-      region.marker = this.#watcher.watch(address, bytes, region.serial);
+      region.marker = this.#watcher.watch(address, bytes / COUNTED, region.serial);
       this.#watched.set(region.serial, { address, sizeClass });
     }
   }
