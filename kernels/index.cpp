@@ -211,7 +211,8 @@ template <class Op> static NOINLINE void index_as(const Indexing& x, const Op op
     });
     return;
   }
-  if (x.nIdx == 1 && outer == 1 && x.nI * inner >= WORK && by_row(x, op, self, values)) return;
+  // Sorting walks all rows of self: it must be little beside the work on the rows that are named.
+  if (x.nIdx == 1 && outer == 1 && inner >= 4 && x.nI * inner >= max_of(WORK, 8 * x.tensor[0].size) && by_row(x, op, self, values)) return;
   // Equal indices must stay in order, so the index loop is innermost and never shared: outer positions are, or parts of the inner ones.
   if (outer >= 4 || rows * x.run < 32 || outer * x.nI * inner < WORK) {
     parallel_for(outer, ceil_div(WORK, x.nI * inner), [&](i64 begin, i64 end) {

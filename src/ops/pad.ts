@@ -1,19 +1,20 @@
 // Padding in four modes, and one-hot encoding.
 
+import { noGrad } from '../autograd/mode.ts';
 import { mustRecord, record } from '../autograd/node.ts';
 import { DTypeError, IndexError, ShapeError, ValueError } from '../runtime/errors.ts';
 import { composed } from '../runtime/memory.ts';
 import { checkingValues } from '../runtime/recording.ts';
 import { show } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { to } from './cast.ts';
-import { arange, fromTyped } from './create.ts';
-import { eq } from './elementwise.ts';
+import { arange, fromTyped, full, zeros } from './create.ts';
+import { add } from './elementwise.ts';
 import { indexSelect } from './gather.ts';
+import { indexRaw } from './gather-raw.ts';
 import { copyInto, empty, fill } from './raw.ts';
 import { itemSync } from './read.ts';
 import { amax, amin } from './reduce.ts';
-import { clone, narrow, unsqueeze } from './view.ts';
+import { clone, narrow, reshape } from './view.ts';
 
 export type PadMode = 'constant' | 'reflect' | 'replicate' | 'circular';
 export interface PadOptions {
@@ -110,7 +111,15 @@ export function oneHot(x: Tensor, { numClasses = -1 }: { numClasses?: number } =
   if (least < 0) throw new IndexError(`oneHot: the class ${least} is negative; classes count from 0`);
   if (numClasses !== -1 && most >= numClasses)
     throw new IndexError(`oneHot: the class ${most} is out of range for ${numClasses} classes; use 0 to ${numClasses - 1}`);
-  return to(eq(unsqueeze(x, -1), arange(numClasses === -1 ? most + 1 : numClasses)), 'int64');
+  const classes = numClasses === -1 ? most + 1 : numClasses;
+  return noGrad(() =>
+    composed(() => {
+      const out = zeros([x.numel * classes], { dtype: 'int64' });
+      const places = add(arange(0, x.numel * classes, classes), reshape(x, [-1]));
+      indexRaw('oneHot', 'set', out, 0, [places], full([x.numel], 1, { dtype: 'int64' }));
+      return reshape(out, [...x.shape, classes]);
+    }),
+  );
 }
 
 export const padMethods = { pad };
