@@ -21,8 +21,13 @@ void* shared_scratch();
 // Inside a chunk a nested call runs serially on the same thread.
 void parallel_run(i64 chunks, void (*body)(void* context, i64 chunk), void* context);
 
-// How parallel_for cuts n: chunks of at least `grain`, at most MAX_CHUNKS of them.
-INLINE i64 chunk_size(i64 n, i64 grain) { return max_of(max_of(grain, i64(1)), ceil_div(n, MAX_CHUNKS)); }
+// How parallel_for cuts n: into about n / grain chunks of equal size, at most MAX_CHUNKS of them. Sizes are multiples of the largest power of two
+// that divides `grain`, so that a caller who needs chunks to begin at certain multiples asks for them by its grain.
+INLINE i64 chunk_size(i64 n, i64 grain) {
+  grain = max_of(grain, i64(1));
+  const i64 chunks = max_of(i64(1), min_of(ceil_div(n, grain), MAX_CHUNKS));
+  return round_up(ceil_div(n, chunks), grain & -grain);
+}
 INLINE i64 chunk_count(i64 n, i64 grain) { return n <= 0 ? 0 : ceil_div(n, chunk_size(n, grain)); }
 
 // f(begin, end) over ranges that cover [0, n); one call on this thread when n <= grain.

@@ -160,6 +160,6 @@ template <class T> void gather_linear(T* to, const u8* p, i32 dtype, const i64* 
 template <class T> void scatter_linear(u8* p, i32 dtype, const i64* shape, const i64* strides, i32 ndim, Odometer at, const T* from, i64 n);
 
 // Elements of a program per parallel chunk: by cost, never by the number of threads.
-INLINE i64 program_grain(i32 cost) { return max_of(i64(1024), i64(131072) / (4 + cost)); }
+INLINE i64 program_grain(i32 cost) { return max_of(i64(1024), i64(131072) / (4 + cost) & ~i64(1023)); }
 
 }  // namespace fathom
