@@ -191,11 +191,12 @@ template <class T> NOINLINE void run_block(const Gemm<T>& g, const GemmPlan<T>& 
       }
     }
   });
-  // Tasks of whole rows where there are enough strips: a task may have to pack its strips, and loads each panel into the first-level cache.
+  // Tasks of whole rows where there are enough strips: a task may have to pack its strips, and loads each panel into the first-level cache. Many
+  // small tasks, because threads that were held up elsewhere leave the others waiting for at most one task.
   const i64 work = (strips.start(last_strip) - strips.start(block.strip)) * block.cols * block.depth;
   const i64 room = SCRATCH_BYTES / 2 / i64(sizeof(T)) / (block.depth * TILE_ROWS), most = max_of(min_of(room, i64(16)), i64(1));
-  const i64 tasks = min_of(work >> 17, i64(32));
-  const i64 down = min_of(block.strips, max_of(ceil_div(block.strips, most), min_of(tasks, ceil_div(block.strips, i64(6)))));
+  const i64 tasks = min_of(work >> 17, i64(64));
+  const i64 down = min_of(block.strips, max_of(ceil_div(block.strips, most), min_of(tasks, ceil_div(block.strips, i64(2)))));
   const i64 across = min_of(panels, max_of(ceil_div(min_of(tasks, i64(8)), down), i64(1)));
   Gemm<T> finish = g;
   if (plan.fold_bias) finish.bias = nullptr;
