@@ -48,6 +48,21 @@ template <> struct IntLike<f32, 4> { using type = i32; };
 template <> struct IntLike<f64, 8> { using type = i64; };
 template <class V> using IntOf = typename IntLike<V>::type;
 
+// Sum and difference of integers that wrap around, as those of the bits of numbers do on purpose.
+template <class I, int Size = sizeof(Elem<I>)> struct UnsignedLike;
+template <class I> struct UnsignedLike<I, 4> { using type = Vec<u32, lanes_of<I>>; };
+template <class I> struct UnsignedLike<I, 8> { using type = Vec<u64, lanes_of<I>>; };
+template <> struct UnsignedLike<i32, 4> { using type = u32; };
+template <> struct UnsignedLike<i64, 8> { using type = u64; };
+template <class I> INLINE I wrapping_add(I a, I b) {
+  using U = typename UnsignedLike<I>::type;
+  return bit_cast<I>(U(bit_cast<U>(a) + bit_cast<U>(b)));
+}
+template <class I> INLINE I wrapping_sub(I a, I b) {
+  using U = typename UnsignedLike<I>::type;
+  return bit_cast<I>(U(bit_cast<U>(a) - bit_cast<U>(b)));
+}
+
 // Unaligned loads and stores.
 template <class V> INLINE V load(const void* p) { V v; __builtin_memcpy(&v, p, sizeof v); return v; }
 template <class V> INLINE void store(void* p, V v) { __builtin_memcpy(p, &v, sizeof v); }

@@ -50,7 +50,7 @@ template <class V> INLINE V exp_tail(V r) {
 template <class V> INLINE V pow2i(IntOf<V> n) {
   using F = FloatFormat<Elem<V>>;
   using I = IntOf<V>;
-  return bit_cast<V>(I((n + Elem<I>(F::bias)) << Elem<I>(F::mantissa)));
+  return bit_cast<V>(I(wrapping_add(n, I(I{} + Elem<I>(F::bias))) << Elem<I>(F::mantissa)));
 }
 
 // e^x; overflow gives inf, underflow passes through the subnormals, NaN stays NaN.
@@ -144,9 +144,9 @@ template <class V> INLINE V split_exponent(V x, IntOf<V>& k) {
   using I = IntOf<V>;
   using J = Elem<I>;
   const J root = J(sizeof(E) == 4 ? i64(0x3f3504f3) : i64(0x3fe6a09e667f3bcd));  // sqrt(1/2)
-  const I b = bits(x) - root;
+  const I b = wrapping_sub(bits(x), I(I{} + root));
   k = b >> J(F::mantissa);
-  return bit_cast<V>(I((b & J((J(1) << F::mantissa) - 1)) + root));
+  return bit_cast<V>(wrapping_add(I(b & J((J(1) << F::mantissa) - 1)), I(I{} + root)));
 }
 
 // An integer of a magnitude below 2^51 (2^31 in single precision).
@@ -154,7 +154,7 @@ template <class V> INLINE V int_to_float(IntOf<V> n) {
   if constexpr (is_scalar<V>) return V(n);
   else if constexpr (sizeof(Elem<V>) == 8) {  // few targets convert 64-bit integers; these are small
     const V magic = splat<V>(FloatFormat<f64>::magic);
-    return bit_cast<V>(IntOf<V>(n + bits(magic))) - magic;
+    return bit_cast<V>(wrapping_add(n, bits(magic))) - magic;
   } else return __builtin_convertvector(n, V);
 }
 

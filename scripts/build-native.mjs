@@ -180,14 +180,14 @@ export async function buildNative({ variants: wanted, sanitize, force = false } 
       if (!file.endsWith('.cpp')) continue;
       add(
         join(root, 'kernels', file),
-        ['-std=c++17', level, '-fno-exceptions', '-fno-threadsafe-statics', ...flags],
+        ['-std=c++20', level, '-fno-exceptions', '-fno-threadsafe-statics', ...flags],
         `${variant.name} ${file.slice(0, -4)}`,
       );
     }
     add(join(root, 'native', 'threads.cpp'), ['-std=c++20', '-O2', ...flags], `${variant.name} native-threads`);
     add(
       join(root, 'native', 'variant.cpp'),
-      ['-std=c++17', '-O2', `-DFATHOM_VARIANT=${variant.name}`, ...flags],
+      ['-std=c++20', '-O2', `-DFATHOM_VARIANT=${variant.name}`, ...flags],
       `${variant.name} variant`,
     );
   }
