@@ -1,11 +1,12 @@
 // All set-up that `npm start` and `npm test` need, and nothing twice: dependencies, compiled TypeScript, kernels.
 //
 // Works on a clean clone with only Node and npm. Each step is skipped when its inputs have not changed.
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { addonName } from './build-native.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
@@ -19,14 +20,20 @@ if (major < 20) {
 function step(title, command, args) {
   process.stdout.write(`fathom: ${title} … `);
   const begin = Date.now();
-  try {
-    execFileSync(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], shell: process.platform === 'win32' });
-  } catch (error) {
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    encoding: 'utf8',
+    shell: process.platform === 'win32',
+    maxBuffer: 2 ** 26,
+  });
+  if (status !== 0) {
     console.log('failed');
-    process.stderr.write(`${error.stdout ?? ''}${error.stderr ?? ''}`);
+    process.stderr.write(`${stdout ?? ''}${stderr ?? ''}${error?.message ?? ''}`);
     process.exit(1);
   }
   console.log(`${((Date.now() - begin) / 1000).toFixed(1)} s`);
+  return stderr.trim();
 }
 
 function* filesBelow(folder) {
@@ -66,6 +73,11 @@ once('install', ['package.json', 'package-lock.json'], 'node_modules/typescript/
 once('kernels', ['kernels', 'scripts/build-kernels.mjs'], 'dist/kernels', () =>
   step('compiling kernels to WebAssembly', process.execPath, ['scripts/build-kernels.mjs']),
 );
+// The native add-on: only where a compiler and Node's headers are. Otherwise the reason is told here and by `fathom doctor`, and WebAssembly runs.
+once(`native-${process.versions.modules}`, ['kernels', 'native', 'scripts/build-native.mjs'], `dist/native/${addonName()}`, () => {
+  const reason = step('compiling kernels for this processor', process.execPath, ['scripts/build-native.mjs', '--optional']);
+  if (reason !== '') console.log(reason.replace(/^native/gm, 'fathom'));
+});
 once('typescript', ['src', 'tsconfig.json'], 'dist/index.js', () =>
   step('compiling TypeScript', process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json']),
 );

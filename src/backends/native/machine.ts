@@ -35,7 +35,7 @@ function open(platform: Platform, variant: string | undefined): { addon: NativeA
  * for this system, or another thread of the process has it.
  */
 export function createNativeMachine(platform: Platform, options: NativeMachineOptions = {}): Machine {
-  const { addon, variant, buffer } = open(platform, options.variant ?? platform.env('FATHOM_NATIVE'));
+  const { addon, variant, buffer } = open(platform, options.variant ?? (platform.env('FATHOM_NATIVE') || undefined));
   const deadCount = new Int32Array(buffer, 0, 1);
   let threads = 1;
   const setThreads = (n: number): void => {
