@@ -96,10 +96,7 @@ template <class T> static NOINLINE void forward(const double* w) {
   if (in == 0 || kernel > MOST_TAPS || !forward_axis(s.rows, c.OH, c.KH, c.SH, c.PH, c.DH, row_phase, row_shift) ||
       !forward_axis(s.cols, c.OW, c.KW, c.SW, c.PW, c.DW, col_phase, col_shift))
     return plain_forward(c, x, weight, y, bias, activation);
-  for (i64 k = 0; k < kernel; k++) {
-    const i64 kh = k / c.KW, kw = k % c.KW;
-    taps[k] = {row_phase[kh], col_phase[kw], row_shift[kh], col_shift[kw], static_cast<i32>(k)};
-  }
+  forward_taps(taps, c, row_phase, row_shift, col_phase, col_shift);
   s.N = c.N, s.groups = c.groups, s.C = in, s.M = c.out_group();
   s.taps = kernel, s.tap_rows = c.KH, s.tap = taps;
   s.source = x, s.H = c.H, s.W = c.W;

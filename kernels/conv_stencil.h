@@ -128,6 +128,12 @@ NOINLINE void stage(T* to, const StageShape& s, const Axis& r, const Axis& c, co
   for (i64 u = 0; u < TILE_COLS<T>; u++) tail[u] = 0;
 }
 
+// The taps of a forward convolution, row after row, from the phases and shifts of its two axes.
+INLINE void forward_taps(Tap* taps, const Conv& c, const i32* row_phase, const i32* row_shift, const i32* col_phase, const i32* col_shift) {
+  for (i64 k = 0; k < c.KH * c.KW; k++)
+    taps[k] = {row_phase[k / c.KW], col_phase[k % c.KW], row_shift[k / c.KW], col_shift[k % c.KW], static_cast<i32>(k)};
+}
+
 INLINE i32 tap_offset(const StageShape& s, const Axis& c, const Tap& tap) {
   return static_cast<i32>((tap.row_phase * c.phases + tap.col_phase) * s.slot + tap.dt * s.pitch + tap.du);
 }

@@ -282,8 +282,7 @@ template <class T> NOINLINE void weight_grad(const double* w) {
       !forward_axis(s.cols, c.OW, c.KW, c.SW, c.PW, c.DW, col_phase, col_shift) || !make_plan(s))
     return plain_weight_grad(c, s.x, s.dw, s.dy, s.dbias);
   const GradPlan& p = s.p;
-  for (i64 k = 0; k < s.kernel; k++)
-    taps[k] = {row_phase[k / c.KW], col_phase[k % c.KW], row_shift[k / c.KW], col_shift[k % c.KW], static_cast<i32>(k)};
+  forward_taps(taps, c, row_phase, row_shift, col_phase, col_shift);
   for (i64 ch = 0; ch < p.channels; ch++)
     for (i64 k = 0; k < s.kernel; k++) offsets[ch * s.kernel + k] = static_cast<i32>(ch * p.shape.channel) + tap_offset(p.shape, s.cols, taps[k]);
   for (i64 k = 0; k < p.channels * s.kernel; k++) column_offsets[k] = static_cast<i32>(p.dense ? k * p.vectors * LANES<T> : 0);

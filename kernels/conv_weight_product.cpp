@@ -154,8 +154,7 @@ template <class T> bool weight_product(const Conv& c, const T* x, T* dw, const T
   if (!forward_axis(p.row_axis, c.OH, c.KH, c.SH, c.PH, c.DH, row_phase, row_shift) ||
       !forward_axis(p.col_axis, c.OW, c.KW, c.SW, c.PW, c.DW, col_phase, col_shift) || !make_plan(p))
     return false;
-  for (i64 k = 0; k < p.kernel; k++)
-    taps[k] = {row_phase[k / c.KW], col_phase[k % c.KW], row_shift[k / c.KW], col_shift[k % c.KW], static_cast<i32>(k)};
+  forward_taps(taps, c, row_phase, row_shift, col_phase, col_shift);
   for (i64 ch = 0; ch < p.channels && !p.bare; ch++)
     for (i64 k = 0; k < p.kernel; k++)
       offsets[ch * p.kernel + k] = static_cast<i32>(ch * p.shape.channel) + tap_offset(p.shape, p.col_axis, taps[k]);

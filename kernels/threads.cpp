@@ -1,39 +1,17 @@
-// The thread pool on WebAssembly threads: chunks are claimed from one counter, so workers may arrive late or never.
+// The thread pool: chunks are claimed from one counter, so workers may arrive late or never.
 //
 // A job is open while `gate` is odd. A worker that sees an odd gate enters (`inside` + 1), looks at the gate again, claims chunks, and leaves.
 // The caller claims chunks as well; when none is left it closes the gate and waits until nobody is inside. All accesses are sequentially
 // consistent: either the caller sees a worker inside and waits for it, or that worker sees the gate closed and touches nothing.
-#include "parallel.h"
+#include "threads.h"
+
 #include "simd.h"
 
 namespace fathom {
 
-#if defined(__wasm__)
-
-extern "C" u8 __heap_base;
-
-// Stacks and scratch memory lie behind the static data, untouched (so not resident) until used.
-constexpr i64 STACK_BYTES = 256 << 10;
-constexpr i64 THREAD_BYTES = SCRATCH_BYTES + STACK_BYTES;
-
-static u8* thread_memory(i64 index) {
-  return reinterpret_cast<u8*>(round_up(reinterpret_cast<uptr>(&__heap_base), 64) + index * THREAD_BYTES);
-}
-
-#if defined(__wasm_atomics__)
-constexpr i32 MOST_THREADS = MAX_THREADS;
-#else
-constexpr i32 MOST_THREADS = 1;
-#endif
+#if !defined(__wasm__) || defined(__wasm_atomics__)
 
 static thread_local i32 self = 0;
-
-i64 thread_index() { return self; }
-void* thread_scratch() { return thread_memory(self); }
-void* shared_scratch() { return thread_memory(MOST_THREADS); }
-
-#if defined(__wasm_atomics__)
-
 static bool busy = false;  // the caller is inside a job
 
 struct alignas(64) Line {
@@ -44,7 +22,7 @@ static Line gate, next_chunk, inside, sleepers, ready, active;
 struct Job {
   void (*body)(void* context, i64 chunk);
   void* context;
-  i32 chunks;
+  i64 chunks;
 };
 static Job job;
 
@@ -52,7 +30,11 @@ static INLINE i32 get(Line& line) { return __atomic_load_n(&line.value, __ATOMIC
 static INLINE void set(Line& line, i32 value) { __atomic_store_n(&line.value, value, __ATOMIC_SEQ_CST); }
 static INLINE i32 add(Line& line, i32 value) { return __atomic_fetch_add(&line.value, value, __ATOMIC_SEQ_CST); }
 
-// Out of line, so that the endless loop of a worker stays tiny: an engine never re-optimises a function while it runs.
+i64 thread_index() { return self; }
+void use_threads(i32 n) { set(active, n); }
+i32 workers_ready() { return get(ready); }
+
+// Out of line, so that the endless loop of a worker stays tiny: a WebAssembly engine never re-optimises a function while it runs.
 static NOINLINE void claim_chunks() {
   const Job j = job;
   for (;;) {
@@ -68,19 +50,28 @@ static NOINLINE void take_part(i32 seen) {
   add(inside, -1);
 }
 
+// A processor's pause takes some tens of cycles; WebAssembly has none.
+#if defined(__wasm__)
+constexpr i32 SPINS = 40000;
+#else
+constexpr i32 SPINS = 4000;
+#endif
+
 // Spins for some tens of microseconds for the gate to move on from `seen`, then sleeps on it.
 static NOINLINE i32 wait_for_gate(i32 seen) {
-  for (i32 spin = 0; spin < 40000; spin++) {
+  for (i32 spin = 0; spin < SPINS; spin++) {
     const i32 now = get(gate);
     if (now != seen) return now;
+    spin_hint();
   }
   add(sleepers, 1);
-  __builtin_wasm_memory_atomic_wait32(&gate.value, seen, -1);
+  sleep_on(&gate.value, seen);
   add(sleepers, -1);
   return get(gate);
 }
 
-static NOINLINE void worker_loop() {
+NOINLINE void worker_loop(i32 index) {
+  self = index;
   add(ready, 1);
   i32 seen = 0;
   for (;;) {
@@ -95,57 +86,27 @@ void parallel_run(i64 chunks, void (*body)(void* context, i64 chunk), void* cont
     return;
   }
   busy = true;
-  job = Job{body, context, static_cast<i32>(chunks)};
+  job = Job{body, context, chunks};
   set(next_chunk, 0);
   add(gate, 1);
-  if (get(sleepers) > 0) __builtin_wasm_memory_atomic_notify(&gate.value, ~0u);
+  if (get(sleepers) > 0) wake_all(&gate.value);
   claim_chunks();
   add(gate, 1);
-  while (get(inside) != 0) spin_hint();
+  for (i32 spin = 1; get(inside) != 0; spin++) {
+    spin_hint();
+    if (spin % 1024 == 0) give_way();  // a worker may have lost its processor
+  }
   busy = false;
 }
 
 #else
+
+i64 thread_index() { return 0; }
 
 void parallel_run(i64 chunks, void (*body)(void* context, i64 chunk), void* context) {
   for (i64 i = 0; i < chunks; i++) body(context, i);
 }
 
 #endif
-#endif  // __wasm__
 
 }  // namespace fathom
-
-#if defined(__wasm__)
-using namespace fathom;
-
-// First address that belongs to the program's heap.
-EXPORT double heap_base() { return static_cast<double>(reinterpret_cast<uptr>(thread_memory(MOST_THREADS)) + SHARED_SCRATCH_BYTES); }
-
-#if defined(__wasm_atomics__)
-
-// Sets the number of threads to use, caller included; the number in force comes back.
-EXPORT i32 pool_start(i32 n) {
-  n = max_of(1, min_of(n, MOST_THREADS));
-  set(active, n);
-  return n;
-}
-
-EXPORT i32 pool_ready() { return get(ready); }
-
-extern "C" void __wasm_init_tls(void* memory);
-static char tls_memory[MAX_THREADS][64];
-
-// The stack's top address of worker `index`; the host passes it back to worker_main.
-EXPORT i32 worker_stack(i32 index) { return static_cast<i32>(reinterpret_cast<uptr>(thread_memory(index) + THREAD_BYTES)); }
-
-// Never returns. Needs no stack frame itself: it first moves the stack pointer of this instance to the worker's own stack.
-EXPORT void worker_main(i32 index, i32 stack_top) {
-  __asm__ volatile(".globaltype __stack_pointer, i32\n local.get %0\n global.set __stack_pointer" : : "r"(stack_top));
-  __wasm_init_tls(tls_memory[index]);
-  self = index;
-  worker_loop();
-}
-
-#endif
-#endif

@@ -6,7 +6,9 @@
 #include <v8.h>
 
 #include <atomic>
+#include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "kernels.h"
@@ -21,7 +23,6 @@ namespace {
 using v8::ArrayBuffer;
 using v8::BackingStore;
 using v8::Context;
-using v8::Function;
 using v8::FunctionCallbackInfo;
 using v8::Isolate;
 using v8::Local;
@@ -116,10 +117,6 @@ void take_dead(const FunctionCallbackInfo<Value>& info) {
   info.GetReturnValue().Set(list);
 }
 
-void discard(const FunctionCallbackInfo<Value>& info) {
-  discard_memory(memory + static_cast<size_t>(number(info, 0)), static_cast<size_t>(number(info, 1)));
-}
-
 #if defined(__SANITIZE_ADDRESS__)
 // poison(address, bytes, on): in builds with the address sanitizer, memory that no tensor owns may not be touched.
 void poison(const FunctionCallbackInfo<Value>& info) {
@@ -146,7 +143,6 @@ NODE_MODULE_INIT() {
   add(exports, "poolReady", pool_ready);
   add(exports, "watch", watch);
   add(exports, "takeDead", take_dead);
-  add(exports, "discard", discard);
 #if defined(__SANITIZE_ADDRESS__)
   add(exports, "poison", poison);
 #endif

@@ -3,8 +3,6 @@
 
 struct KernelTable {
   const char* name;
-  // Bytes of one vector register.
-  int vector_bytes;
   // Tells the kernels where the device's memory begins; addresses in instructions count from there.
   void (*set_memory)(unsigned char* memory);
   int (*execute)(double address, double count);

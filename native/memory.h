@@ -4,5 +4,3 @@
 
 // Reserves up to `bytes`, halving until the system agrees (at least 256 MiB); null when it never does. `got` is what it agreed to.
 unsigned char* reserve_memory(size_t bytes, size_t& got);
-// Gives the pages of a range back to the system; its content is undefined afterwards.
-void discard_memory(unsigned char* from, size_t bytes);

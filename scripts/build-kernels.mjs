@@ -20,7 +20,7 @@ const common =
 // What a page loads should be small. Most sources are as fast when they are built for size: they wait for memory, or their inner loops are vectors
 // written out. Products, convolutions and their relatives are not.
 const fast = new Set(
-  'attention_backward attention_forward conv conv_stencil conv_weight_grad conv_weight_product conv_winograd index matmul norm optim recurrent_backward recurrent_forward softmax threads'.split(
+  'attention_backward attention_forward batch_norm conv conv_stencil conv_weight_grad conv_weight_product conv_winograd index matmul norm optim recurrent_backward recurrent_forward softmax threads'.split(
     ' ',
   ),
 );

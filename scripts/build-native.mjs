@@ -151,6 +151,8 @@ export async function buildNative({ variants: wanted, sanitize, force = false } 
     '-Wall',
     '-Wextra',
     '-Wno-psabi',
+    // A word of an instruction is compared with the enumeration that it stands for.
+    '-Wno-deprecated-enum-float-conversion',
     '-fno-math-errno',
     '-fno-trapping-math',
     '-ffp-contract=fast',
@@ -213,7 +215,7 @@ export async function buildNative({ variants: wanted, sanitize, force = false } 
       const temporary = `${task.object}.${process.pid}.tmp`;
       try {
         const { stderr } = await run(cxx, [...task.flags, '-c', task.source, '-o', temporary], { maxBuffer: 1 << 26 });
-        if (stderr.trim() && process.env.FATHOM_WARNINGS) console.error(stderr.trim());
+        if (stderr.trim()) console.warn(stderr.trim());
         renameSync(temporary, task.object);
       } catch (error) {
         rmSync(temporary, { force: true });

@@ -5,6 +5,7 @@ import { noGrad } from '../autograd/mode.ts';
 import { copyInto } from '../ops/raw.ts';
 import { FathomError, ShapeError, ValueError } from '../runtime/errors.ts';
 import { recording } from '../runtime/recording.ts';
+import { deviceNames } from '../runtime/runtime.ts';
 import { checkDType, type DType, isFloating } from '../tensor/dtype.ts';
 import { sameShape, show } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
@@ -360,7 +361,7 @@ export abstract class Module<In extends unknown[] = [Tensor], Out = Tensor> exte
 
   /** Casts floating-point parameters and buffers to a dtype; a device name is checked and otherwise changes nothing here. */
   to(target: DType | string): this {
-    if (target === 'cpu' || target === 'wasm' || target === 'native') return this;
+    if ((deviceNames as readonly string[]).includes(target)) return this;
     const dtype = checkDType(target, 'to: dtype or device');
     for (const m of this.modules()) {
       for (const [, p] of m.ownParameters()) if (isFloating(p.dtype)) p.castInPlace(dtype);

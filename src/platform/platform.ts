@@ -25,7 +25,6 @@ export interface NativeAddon {
   poolReady(): number;
   watch(address: number, bytes: number, serial: number): object;
   takeDead(): number[];
-  discard(address: number, bytes: number): void;
   poison?(address: number, bytes: number, on: boolean): void;
 }
 

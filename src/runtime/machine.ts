@@ -30,8 +30,6 @@ export interface Machine {
   close(): void;
   /** Finds blocks of memory that nobody reaches, sooner than a FinalizationRegistry does: the collector counts their bytes. */
   readonly watcher?: Watcher;
-  /** Gives the pages of a range that holds nothing back to the system. */
-  discard?(address: number, bytes: number): void;
   /** Only in builds with a sanitizer: marks memory that may not be touched. */
   poison?(address: number, bytes: number, on: boolean): void;
 }

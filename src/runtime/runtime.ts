@@ -26,7 +26,6 @@ function refresh(): void {
   I = new Float64Array(machine.buffer(), instructionAddress, WORDS);
 }
 
-/** Distance-1 check is enough here: there are few names. */
 function checkDevice(name: string, from: string): DeviceName {
   if ((deviceNames as readonly string[]).includes(name)) return name as DeviceName;
   throw new DeviceError(`${from}: unknown device '${name}'; this build knows ${deviceNames.join(', ')}`);

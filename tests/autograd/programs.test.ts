@@ -4,30 +4,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import * as ft from '../../src/index.ts';
+import { Choices } from '../choices.ts';
 import { broadcast, count, Model } from './reference.ts';
 
 /** A tensor and its model. */
 interface Pair {
   readonly t: ft.Tensor;
   readonly m: Model;
-}
-
-/** Choices of a program, drawn from its list of numbers. */
-class Choices {
-  readonly #list: readonly number[];
-  #at = 0;
-  constructor(list: readonly number[]) {
-    this.#list = list;
-  }
-  get done(): boolean {
-    return this.#at >= this.#list.length;
-  }
-  below(n: number): number {
-    return n <= 0 ? 0 : (this.#list[this.#at++] ?? 0) % n;
-  }
-  of<T>(list: readonly T[]): T {
-    return list[this.below(list.length)];
-  }
 }
 
 const scalars = [-1, 0.5, 2, -0.25];

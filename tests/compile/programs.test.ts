@@ -4,24 +4,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import * as ft from '../../src/index.ts';
-
-/** Choices of a program, drawn from its list of numbers. */
-class Choices {
-  readonly #list: readonly number[];
-  #at = 0;
-  constructor(list: readonly number[]) {
-    this.#list = list;
-  }
-  get done(): boolean {
-    return this.#at >= this.#list.length;
-  }
-  below(n: number): number {
-    return n <= 0 ? 0 : (this.#list[this.#at++] ?? 0) % n;
-  }
-  of<T>(list: readonly T[]): T {
-    return list[this.below(list.length)];
-  }
-}
+import { Choices } from '../choices.ts';
 
 type Op = (x: ft.Tensor, y: ft.Tensor, c: Choices) => ft.Tensor | null;
 const fits = (x: ft.Tensor, y: ft.Tensor): boolean => {

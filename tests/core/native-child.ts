@@ -2,24 +2,12 @@
 import * as ft from '../../src/index.ts';
 import * as nn from '../../src/nn/index.ts';
 import * as optim from '../../src/optim/index.ts';
+import { lenet } from '../lenet.ts';
 
 /** Losses of 100 steps of the book's LeNet on fixed random images, batch 64. */
 function losses(): number[] {
   ft.manualSeed(3);
-  const net = new nn.Sequential(
-    new nn.Conv2d(1, 6, 5, { padding: 2 }),
-    new nn.Sigmoid(),
-    new nn.AvgPool2d(2, { stride: 2 }),
-    new nn.Conv2d(6, 16, 5),
-    new nn.Sigmoid(),
-    new nn.AvgPool2d(2, { stride: 2 }),
-    new nn.Flatten(),
-    new nn.Linear(400, 120),
-    new nn.Sigmoid(),
-    new nn.Linear(120, 84),
-    new nn.Sigmoid(),
-    new nn.Linear(84, 10),
-  );
+  const net = lenet();
   for (const p of net.parameters()) if (p.ndim > 1) nn.init.xavierUniform_(p);
   const opt = new optim.SGD(net.parameters(), { lr: 0.5 });
   const templates = ft.randn([10, 1, 28, 28]);

@@ -86,15 +86,22 @@ function execute(on: Bench, opcode: number, c: Case, values: Operands, bare = fa
   return { get, address, size, sizes: g.sizes, workspace: bytes };
 }
 
+/** Opcodes with the operand that each writes. */
+const directions = [
+  [4, 'y'],
+  [5, 'x'],
+  [6, 'weight'],
+] as const;
+
+function operandsOf(c: Case): Operands {
+  const g = geometry(c);
+  return { x: numbers(g.sizes.x, 1), weight: numbers(g.sizes.weight, 2), y: numbers(g.sizes.y, 3), bias: numbers(g.O, 4) };
+}
+
 /** `loss`: how many times the error of a plain sum is allowed. */
 function check(c: Case, loss = 1): void {
   const g = geometry(c);
-  const values: Operands = {
-    x: numbers(g.sizes.x, 1),
-    weight: numbers(g.sizes.weight, 2),
-    y: numbers(g.sizes.y, 3),
-    bias: numbers(g.O, 4),
-  };
+  const values = operandsOf(c);
   const label = JSON.stringify(c);
   const plane = g.OH * g.OW;
   const channel = (i: number): number => Math.floor(i / plane) % g.O;
@@ -200,18 +207,8 @@ describe('conv', () => {
       { N: 20, C: 24, H: 23, W: 22, O: 24, K: [3, 3], P: [1, 1], activation: 3 },
       { N: 6, C: 90, H: 33, W: 30, O: 200, K: [4, 4], S: [2, 2], P: [1, 1] },
     ] as Case[])
-      for (const [opcode, name] of [
-        [4, 'y'],
-        [5, 'x'],
-        [6, 'weight'],
-      ] as const) {
-        const g = geometry(c);
-        const values: Operands = {
-          x: numbers(g.sizes.x, 1),
-          weight: numbers(g.sizes.weight, 2),
-          y: numbers(g.sizes.y, 3),
-          bias: numbers(g.O, 4),
-        };
+      for (const [opcode, name] of directions) {
+        const values = operandsOf(c);
         bench.reset();
         const run = execute(bench, opcode, c, values);
         expect(opcode === 6 || run.workspace > 0).toBe(true);
@@ -269,18 +266,8 @@ describe('conv', () => {
       { N: 4, C: 64, H: 12, W: 12, O: 96, K: [3, 3], P: [1, 1] },
       { N: 4, C: 64, H: 12, W: 12, O: 96, K: [4, 4], P: [1, 1], S: [2, 2] },
     ] as Case[])
-      for (const [opcode, name] of [
-        [4, 'y'],
-        [5, 'x'],
-        [6, 'weight'],
-      ] as const) {
-        const g = geometry(c);
-        const values: Operands = {
-          x: numbers(g.sizes.x, 1),
-          weight: numbers(g.sizes.weight, 2),
-          y: numbers(g.sizes.y, 3),
-          bias: numbers(g.O, 4),
-        };
+      for (const [opcode, name] of directions) {
+        const values = operandsOf(c);
         expectSameBytes(bench, pair as Bench, (on) => {
           const r = execute(on, opcode, c, values);
           return { address: r.address[name], bytes: r.sizes[name] * r.size };

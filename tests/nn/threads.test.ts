@@ -3,24 +3,11 @@ import { expect, test } from 'vitest';
 import * as ft from '../../src/index.ts';
 import * as nn from '../../src/nn/index.ts';
 import * as optim from '../../src/optim/index.ts';
+import { lenet } from '../lenet.ts';
 
 function trainLeNet(steps: number): { losses: number[]; weights: Float32Array[] } {
   ft.manualSeed(3);
-  const net = new nn.Sequential(
-    new nn.Conv2d(1, 6, 5, { padding: 2 }),
-    new nn.Sigmoid(),
-    new nn.AvgPool2d(2, { stride: 2 }),
-    new nn.Conv2d(6, 16, 5),
-    new nn.Sigmoid(),
-    new nn.AvgPool2d(2, { stride: 2 }),
-    new nn.Flatten(),
-    new nn.Linear(400, 120),
-    new nn.Sigmoid(),
-    new nn.Linear(120, 84),
-    new nn.Sigmoid(),
-    new nn.Dropout(0.1),
-    new nn.Linear(84, 10),
-  );
+  const net = lenet(0.1);
   const x = ft.randn([128, 1, 28, 28]);
   const y = ft.randint(0, 10, [128]);
   const opt = new optim.SGD(net.parameters(), { lr: 0.5, momentum: 0.9 });

@@ -65,7 +65,6 @@ export function createNativeMachine(platform: Platform, options: NativeMachineOp
       watch: addon.watch,
       takeDead: () => (deadCount[0] === 0 ? none : addon.takeDead()),
     },
-    discard: addon.discard,
     poison: addon.poison,
   };
 }
